@@ -1,0 +1,45 @@
+/** The `SERVICE_AUTH_*` environment variables as options; what is missing is named by who needs it. */
+import { environmentVariable, readTextFile } from './shared/runtime.ts';
+
+export type EnvironmentVariable =
+  | 'SERVICE_AUTH_ISSUER'
+  | 'SERVICE_AUTH_AUDIENCE'
+  | 'SERVICE_AUTH_CLIENT_ID'
+  | 'SERVICE_AUTH_CLIENT_SECRET'
+  | 'SERVICE_AUTH_CLIENT_SECRET_FILE'
+  | 'SERVICE_AUTH_SCOPE'
+  | 'SERVICE_AUTH_RESOURCE'
+  | 'SERVICE_AUTH_TARGETS';
+
+/** The value of a variable; blank counts as missing. */
+export function fromEnvironment(name: EnvironmentVariable): string | undefined {
+  return environmentVariable(name)?.trim();
+}
+
+/** The values of a variable that holds a list separated by white space. */
+export function listFromEnvironment(name: EnvironmentVariable): readonly string[] | undefined {
+  return fromEnvironment(name)?.split(/\s+/);
+}
+
+/**
+ * The client secret: the variable itself, or the content of the file it names, read again at each use so that
+ * a rotated secret needs no restart.
+ *
+ * @throws TypeError if neither variable is set.
+ */
+export function secretFromEnvironment(where: string): string | (() => string) {
+  const secret = fromEnvironment('SERVICE_AUTH_CLIENT_SECRET');
+  if (secret !== undefined) return secret;
+  const path = fromEnvironment('SERVICE_AUTH_CLIENT_SECRET_FILE');
+  if (path === undefined) throw missing(where, 'clientSecret', 'SERVICE_AUTH_CLIENT_SECRET');
+  return () => {
+    const text = readTextFile(path)?.trim();
+    if (!text) throw new TypeError(`${where}: SERVICE_AUTH_CLIENT_SECRET_FILE names a file without a secret`);
+    return text;
+  };
+}
+
+/** The mistake of an option that is given neither in code nor in the environment. */
+export function missing(where: string, option: string, variable: EnvironmentVariable): TypeError {
+  return new TypeError(`${where}: ${option} is required; give it or set ${variable}`);
+}

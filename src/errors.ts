@@ -1,0 +1,71 @@
+/** What went wrong, as a stable word that programs may compare. */
+export type ServiceAuthErrorCode =
+  /** No target of `createAuthedFetch` covers the URL; nothing was sent. */
+  | 'untrusted_target'
+  /** A redirect led where the policy does not let the call follow. */
+  | 'redirect_refused'
+  /** The authorization server refused the token request; `oauthError` says why. */
+  | 'token_request_rejected'
+  /** The authorization server's success answer is not a usable token response. */
+  | 'token_response_invalid'
+  /** A remote end could not be reached, or the connection broke. */
+  | 'network_failed'
+  /** A remote end did not answer within the deadline. */
+  | 'timeout'
+  /** A remote end answered with a status that gives no document. */
+  | 'unexpected_status'
+  /** A remote document is larger than allowed. */
+  | 'response_too_large'
+  /** A remote document is not what it should be. */
+  | 'response_malformed'
+  /** The issuer in the metadata is another than the one that was asked for. */
+  | 'issuer_mismatch'
+  /** A URL is neither https nor loopback. */
+  | 'insecure_url'
+  /** The verifier or client was closed. */
+  | 'closed';
+
+export interface ServiceAuthErrorDetails {
+  readonly status?: number | undefined;
+  readonly oauthError?: string | undefined;
+  readonly retryAfterMs?: number | undefined;
+}
+
+/**
+ * A failure at run time of something outside the caller's program.
+ *
+ * Mistakes in options are a `TypeError` at creation instead. Messages never hold a token or a secret,
+ * and no foreign error is attached as `cause`, since such errors may quote bodies and headers.
+ *
+ * @example
+ * ```ts
+ * import { isServiceAuthError } from 'service-auth';
+ *
+ * export function describe(error: unknown): string {
+ *   return isServiceAuthError(error) ? `${error.code} (HTTP ${error.status ?? '-'})` : 'unknown';
+ * }
+ * ```
+ */
+export class ServiceAuthError extends Error {
+  override readonly name = 'ServiceAuthError';
+  readonly code: ServiceAuthErrorCode;
+  /** The HTTP status of the remote answer, where there was one. */
+  readonly status: number | undefined;
+  /** The OAuth error code of the remote answer (RFC 6749 section 5.2), where there was one. */
+  readonly oauthError: string | undefined;
+  /** How long the remote end asked to wait, in milliseconds. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: ServiceAuthErrorCode, message: string, details: ServiceAuthErrorDetails = {}) {
+    super(message);
+    this.code = code;
+    this.status = details.status;
+    this.oauthError = details.oauthError;
+    this.retryAfterMs = details.retryAfterMs;
+  }
+}
+
+/** Tells whether a value is a `ServiceAuthError`, also one of another copy of this package. */
+export function isServiceAuthError(value: unknown): value is ServiceAuthError {
+  return value instanceof Error && value.name === 'ServiceAuthError' && 'code' in value;
+}

@@ -1,0 +1,142 @@
+/** The stable words for why a request was not accepted. */
+export type RejectionReason =
+  | 'no_credentials'
+  | 'unsupported_scheme'
+  | 'malformed_credentials'
+  | 'token_too_large'
+  | 'malformed_token'
+  | 'unsupported_crit'
+  | 'algorithm_not_allowed'
+  | 'wrong_typ'
+  | 'unknown_issuer'
+  | 'unknown_key'
+  | 'bad_signature'
+  | 'expired'
+  | 'not_yet_valid'
+  | 'issued_in_future'
+  | 'too_old'
+  | 'invalid_claim'
+  | 'wrong_audience'
+  | 'wrong_token_kind'
+  | 'sender_constraint'
+  | 'insufficient_scope'
+  | 'client_not_allowed'
+  | 'service_only'
+  | 'check_refused';
+
+/** The stable words for why a request could not be decided. */
+export type UndecidedReason = 'keys_unavailable' | 'check_failed' | 'closed';
+
+/** The station of the corridor that refused. */
+export type RejectionStep = 'credentials' | 'token' | 'key' | 'signature' | 'claims' | 'policy';
+
+/** What happened, without its time; see {@link ServiceAuthEvent}. */
+export type EventBody =
+  | {
+      readonly type: 'request.accepted';
+      readonly issuer: string;
+      readonly clientId: string | undefined;
+      /** Whether the verified token came from the token cache. */
+      readonly cached: boolean;
+    }
+  | {
+      readonly type: 'request.rejected';
+      readonly reason: RejectionReason;
+      readonly status: number;
+      readonly step: RejectionStep;
+      readonly expected: string | undefined;
+      readonly actual: string | undefined;
+      /** Known only once the signature held; unverified claims are never reported as facts. */
+      readonly issuer: string | undefined;
+      readonly clientId: string | undefined;
+    }
+  | {
+      readonly type: 'request.undecided';
+      readonly reason: UndecidedReason;
+      readonly issuer: string | undefined;
+      readonly retryAfterMs: number;
+      readonly message: string;
+    }
+  | {
+      readonly type: 'keys.refreshed';
+      readonly issuer: string;
+      readonly keys: number;
+      /** Keys of the document that cannot verify access tokens (other use, type, or too weak). */
+      readonly ignored: number;
+    }
+  | {
+      readonly type: 'keys.refresh_failed';
+      readonly issuer: string;
+      readonly code: string;
+      readonly message: string;
+      readonly retryInMs: number;
+    }
+  | { readonly type: 'keys.stale'; readonly issuer: string; readonly ageMs: number }
+  | {
+      readonly type: 'keys.unknown_kid';
+      readonly issuer: string;
+      readonly kid: string | undefined;
+      /** Whether the key set was fetched again because of it; a cool-down bounds how often. */
+      readonly refetched: boolean;
+    }
+  | {
+      readonly type: 'token.requested';
+      readonly clientId: string;
+      readonly tokenEndpoint: string;
+      readonly durationMs: number;
+    }
+  | {
+      readonly type: 'token.refreshed';
+      readonly clientId: string;
+      readonly scope: string | undefined;
+      readonly expiresAt: number;
+      readonly background: boolean;
+    }
+  | {
+      readonly type: 'token.refresh_failed';
+      readonly clientId: string;
+      readonly code: string;
+      readonly status: number | undefined;
+      readonly oauthError: string | undefined;
+      readonly message: string;
+    }
+  | {
+      readonly type: 'token.reused_stale';
+      readonly clientId: string;
+      readonly expiresAt: number;
+    }
+  | {
+      readonly type: 'retry';
+      readonly reason: 'invalid_token';
+      readonly origin: string;
+    };
+
+/**
+ * One thing that happened; the only source of logs, metrics and spans. Never holds a token or a secret.
+ * `at` is the time in epoch milliseconds.
+ */
+export type ServiceAuthEvent = EventBody & { readonly at: number };
+
+/** Receives every event. What it throws, or rejects with, is ignored. */
+export type EventListener = (event: ServiceAuthEvent) => unknown;
+
+export type Emit = (event: EventBody) => void;
+
+/**
+ * Wraps a listener so that it can never break a request.
+ *
+ * Gives `undefined` without a listener, so that `emit?.({ ... })` costs nothing then: not even its argument.
+ */
+export function createEmitter(listener: EventListener | undefined, now: () => number): Emit | undefined {
+  if (listener === undefined) return undefined;
+  return (event) => {
+    try {
+      const result = listener({ ...event, at: now() });
+      if (result instanceof Promise) result.catch(ignore);
+    } catch {
+      // A listener observes; it has no say in the outcome.
+    }
+  };
+}
+
+function ignore(): void {}

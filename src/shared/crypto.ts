@@ -1,0 +1,159 @@
+/**
+ * Signatures. Where the runtime gives `node:crypto` they are verified synchronously, which is faster than any
+ * hand-over to a thread; elsewhere WebCrypto is used.
+ */
+import type { MaybePromise } from './maybe-async.ts';
+import { type NodeCrypto, nodeCrypto } from './runtime.ts';
+
+/** The signature algorithms of RFC 7518, RFC 8037 and RFC 9864 that service-auth can verify. */
+export const keyAlgorithms = [
+  'RS256',
+  'PS256',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+  'RS384',
+  'RS512',
+  'PS384',
+  'PS512',
+] as const;
+export const secretAlgorithms = ['HS256', 'HS384', 'HS512'] as const;
+
+export type KeyAlgorithm = (typeof keyAlgorithms)[number];
+export type SecretAlgorithm = (typeof secretAlgorithms)[number];
+export type JwsAlgorithm = KeyAlgorithm | SecretAlgorithm;
+
+export type Bytes = Uint8Array<ArrayBuffer>;
+
+/** Tells whether a signature is that of the data. Never throws for bad signatures. */
+export type VerifySignature = (data: Bytes, signature: Bytes) => MaybePromise<boolean>;
+
+/** A JSON Web Key (RFC 7517) as it comes from outside: nothing in it is believed until it was looked at. */
+export interface Jwk {
+  readonly kty?: string;
+  readonly kid?: string;
+  readonly use?: string;
+  readonly key_ops?: readonly string[];
+  readonly alg?: string;
+  readonly crv?: string;
+  readonly n?: string;
+  readonly e?: string;
+  readonly x?: string;
+  readonly y?: string;
+  readonly [member: string]: unknown;
+}
+
+interface Scheme {
+  readonly kty: 'RSA' | 'EC' | 'OKP';
+  readonly crv?: string;
+  readonly hash: string | null;
+  /** WebCrypto's name. */
+  readonly name: string;
+  /** Signature length in bytes; RSA's is that of the modulus. */
+  readonly signatureBytes?: number;
+  readonly pssSaltBytes?: number;
+}
+
+const rsa = (name: string, bits: number): Scheme => ({
+  kty: 'RSA',
+  hash: `SHA-${bits}`,
+  name,
+  ...(name === 'RSA-PSS' && { pssSaltBytes: bits / 8 }),
+});
+const ec = (crv: string, bits: number, signatureBytes: number): Scheme => ({
+  kty: 'EC',
+  crv,
+  hash: `SHA-${bits}`,
+  name: 'ECDSA',
+  signatureBytes,
+});
+const ed25519: Scheme = {
+  kty: 'OKP',
+  crv: 'Ed25519',
+  hash: null,
+  name: 'Ed25519',
+  signatureBytes: 64,
+};
+
+const schemes: Readonly<Record<KeyAlgorithm, Scheme>> = {
+  RS256: rsa('RSASSA-PKCS1-v1_5', 256),
+  RS384: rsa('RSASSA-PKCS1-v1_5', 384),
+  RS512: rsa('RSASSA-PKCS1-v1_5', 512),
+  PS256: rsa('RSA-PSS', 256),
+  PS384: rsa('RSA-PSS', 384),
+  PS512: rsa('RSA-PSS', 512),
+  ES256: ec('P-256', 256, 64),
+  ES384: ec('P-384', 384, 96),
+  ES512: ec('P-521', 512, 132),
+  EdDSA: ed25519,
+  Ed25519: ed25519,
+};
+
+/** Whether a key of this type and curve may serve the algorithm at all. */
+export function keyFitsAlgorithm(jwk: Jwk, algorithm: KeyAlgorithm): boolean {
+  const scheme = schemes[algorithm];
+  return jwk.kty === scheme.kty && (scheme.crv === undefined || jwk.crv === scheme.crv);
+}
+
+const PSS_PADDING = 6;
+
+/**
+ * Makes the verification function of one public key for one algorithm.
+ *
+ * Only public members are read. Throws where the runtime refuses the key (WebCrypto: at first use).
+ */
+export function importPublicKey(jwk: Jwk, algorithm: KeyAlgorithm): VerifySignature {
+  const scheme = schemes[algorithm];
+  const { kty, crv, n, e, x, y } = jwk;
+  const publicJwk = kty === 'RSA' ? { kty, n, e } : kty === 'EC' ? { kty, crv, x, y } : { kty, crv, x };
+  const length = scheme.signatureBytes;
+  const verify =
+    nodeCrypto === undefined ? webVerify(publicJwk, scheme) : nodeVerify(nodeCrypto, publicJwk, scheme);
+  if (length === undefined) return verify;
+  return (data, signature) => signature.length === length && verify(data, signature);
+}
+
+function nodeVerify(node: NodeCrypto, publicJwk: object, scheme: Scheme): VerifySignature {
+  const key = node.createPublicKey({ key: publicJwk, format: 'jwk' });
+  const hash = scheme.hash?.replace('-', '') ?? null;
+  const input =
+    scheme.kty === 'EC'
+      ? { key, dsaEncoding: 'ieee-p1363' }
+      : scheme.pssSaltBytes === undefined
+        ? key
+        : { key, padding: PSS_PADDING, saltLength: scheme.pssSaltBytes };
+  return (data, signature) => node.verify(hash, data, input, signature);
+}
+
+function webVerify(publicJwk: object, scheme: Scheme): VerifySignature {
+  const parameters = {
+    name: scheme.name,
+    ...(scheme.hash !== null && { hash: scheme.hash }),
+    ...(scheme.crv !== undefined && { namedCurve: scheme.crv }),
+    ...(scheme.pssSaltBytes !== undefined && { saltLength: scheme.pssSaltBytes }),
+  };
+  let key: CryptoKey | undefined;
+  return async (data, signature) => {
+    key ??= await crypto.subtle.importKey('jwk', publicJwk, parameters, false, ['verify']);
+    return crypto.subtle.verify(parameters, key, signature, data);
+  };
+}
+
+/** Makes the verification function of a shared secret; the comparison takes the same time for every signature. */
+export function importSecret(secret: Bytes, algorithm: SecretAlgorithm): VerifySignature {
+  const bits = Number(algorithm.slice(2));
+  const node = nodeCrypto;
+  if (node !== undefined) {
+    return (data, signature) =>
+      signature.length === bits / 8 &&
+      node.timingSafeEqual(node.createHmac(`sha${bits}`, secret).update(data).digest(), signature);
+  }
+  const parameters = { name: 'HMAC', hash: `SHA-${bits}` };
+  let key: CryptoKey | undefined;
+  return async (data, signature) => {
+    key ??= await crypto.subtle.importKey('raw', secret, parameters, false, ['verify']);
+    return crypto.subtle.verify('HMAC', key, signature, data);
+  };
+}

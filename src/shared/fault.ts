@@ -1,0 +1,32 @@
+import type { RejectionReason, RejectionStep } from '../events.ts';
+
+/**
+ * A refusal, as a value: cheaper than an exception, and impossible to forget in a union.
+ *
+ * `expected` and `actual` are for operators only (events, `rejection.detail`); neither may hold a secret.
+ */
+export class Fault {
+  readonly step: RejectionStep;
+  readonly reason: RejectionReason;
+  readonly expected: string | undefined;
+  readonly actual: string | undefined;
+
+  constructor(step: RejectionStep, reason: RejectionReason, expected?: string, actual?: string) {
+    this.step = step;
+    this.reason = reason;
+    this.expected = expected;
+    this.actual = actual === undefined ? undefined : printable(actual);
+  }
+}
+
+const LONGEST = 200;
+
+/** Text of others is cut, and its control characters replaced, before it reaches a log. */
+function printable(text: string): string {
+  let safe = '';
+  for (const character of text.slice(0, LONGEST)) {
+    const code = character.codePointAt(0) ?? 0;
+    safe += code < 0x20 || (code >= 0x7f && code < 0xa0) ? '\uFFFD' : character;
+  }
+  return text.length > LONGEST ? `${safe}…` : safe;
+}

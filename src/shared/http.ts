@@ -1,0 +1,192 @@
+/** Bounded requests for JSON: a deadline, a size, no redirects, https. Every remote document comes through here. */
+import { ServiceAuthError } from '../errors.ts';
+import type { Bytes } from './crypto.ts';
+import { type JsonObject, parseJsonObject } from './jws.ts';
+
+export type Fetch = (input: string, init?: RequestInit) => Promise<Response>;
+
+export interface JsonRequest {
+  readonly url: string;
+  /** A body makes it a POST. */
+  readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+  readonly maxBytes?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface JsonAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** The body, where it is a JSON object. */
+  readonly json: JsonObject | undefined;
+}
+
+const DEFAULT_MAX_BYTES = 256 * 1024;
+const LONGEST_RETRY_AFTER_MS = 60 * 60 * 1000;
+
+/**
+ * Sends one request and reads the answer within the deadline, which covers the body too.
+ *
+ * The status is the caller's to judge, save for redirects, which are refused.
+ *
+ * @throws ServiceAuthError `insecure_url`, `network_failed`, `timeout`, `redirect_refused`, `response_too_large`;
+ * the reason of the given signal if that was aborted.
+ */
+export async function requestJson(fetch: Fetch, request: JsonRequest): Promise<JsonAnswer> {
+  assertSecureUrl(request.url);
+  const { signal, timeoutMs, url } = request;
+  signal?.throwIfAborted();
+  const controller = new AbortController();
+  let interrupt: (reason: unknown) => void = () => {};
+  const interrupted = new Promise<never>((_, reject) => {
+    interrupt = (reason) => {
+      reject(reason);
+      controller.abort();
+    };
+  });
+  const onAbort = (): void => interrupt(signal?.reason);
+  const timer = setTimeout(() => {
+    interrupt(new ServiceAuthError('timeout', `${url} did not answer within ${timeoutMs} ms`));
+  }, timeoutMs);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    // A transport that ignores the signal must not hold the caller either, hence the race.
+    return await Promise.race([exchange(fetch, request, controller.signal), interrupted]);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+/**
+ * Reads one JSON document with GET.
+ *
+ * @throws ServiceAuthError those of {@link requestJson}, `unexpected_status`, `response_malformed`.
+ */
+export async function getJson(
+  fetch: Fetch,
+  request: JsonRequest,
+): Promise<{ json: JsonObject; headers: Headers }> {
+  const { status, headers, json } = await requestJson(fetch, request);
+  if (status !== 200) {
+    throw new ServiceAuthError('unexpected_status', `${request.url} answered ${status}`, {
+      status,
+      retryAfterMs: retryAfterMs(headers, Date.now()),
+    });
+  }
+  if (json === undefined) {
+    throw new ServiceAuthError('response_malformed', `${request.url} is not a JSON object`, { status });
+  }
+  return { json, headers };
+}
+
+async function exchange(
+  fetch: Fetch,
+  { url, body, headers, maxBytes = DEFAULT_MAX_BYTES }: JsonRequest,
+  signal: AbortSignal,
+): Promise<JsonAnswer> {
+  const init: RequestInit = {
+    method: body === undefined ? 'GET' : 'POST',
+    headers: { accept: 'application/json', ...headers },
+    // Not 'error': Cloudflare Workers know only 'manual' and 'follow'.
+    redirect: 'manual',
+    signal,
+    ...(body !== undefined && { body }),
+  };
+  let response: Response;
+  try {
+    response = await fetch(url, init);
+  } catch (error) {
+    throw networkError(url, error);
+  }
+  const { status } = response;
+  if (response.type === 'opaqueredirect' || (status >= 300 && status < 400)) {
+    void response.body?.cancel().catch(() => {});
+    throw new ServiceAuthError('redirect_refused', `${url} answered with a redirect`, { status });
+  }
+  const bytes = await readBounded(response, url, maxBytes);
+  return { status, headers: response.headers, json: parseJsonObject(bytes) };
+}
+
+async function readBounded(response: Response, url: string, maxBytes: number): Promise<Bytes> {
+  const tooLarge = (): ServiceAuthError =>
+    new ServiceAuthError('response_too_large', `${url} answered with more than ${maxBytes} bytes`, {
+      status: response.status,
+    });
+  const reader = response.body?.getReader();
+  if (reader === undefined) return new Uint8Array(0);
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  try {
+    if (Number(response.headers.get('content-length')) > maxBytes) throw tooLarge();
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      length += value.byteLength;
+      if (length > maxBytes) throw tooLarge();
+      chunks.push(value);
+    }
+  } catch (error) {
+    void reader.cancel().catch(() => {});
+    throw error instanceof ServiceAuthError ? error : networkError(url, error);
+  }
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return bytes;
+}
+
+/** Says what broke by code alone: messages of foreign errors may quote what was sent. */
+export function networkError(url: string, error: unknown): ServiceAuthError {
+  const { cause } = error instanceof Error ? error : { cause: undefined };
+  const code = errorCode(cause) ?? errorCode(error) ?? 'no connection';
+  return new ServiceAuthError('network_failed', `${withoutQuery(url)} could not be reached (${code})`);
+}
+
+function errorCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** A URL for messages: its query may hold what is not for logs. */
+export function withoutQuery(url: string): string {
+  if (!URL.canParse(url)) return 'an unreadable URL';
+  const { origin, pathname } = new URL(url);
+  return `${origin}${pathname}`;
+}
+
+/** `Retry-After` (RFC 9110 section 10.2.3) in milliseconds, at most one hour. */
+export function retryAfterMs(headers: Headers, nowMs: number): number | undefined {
+  const value = headers.get('retry-after');
+  if (value === null) return undefined;
+  const seconds = Number(value);
+  const wait = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(value) - nowMs;
+  return Number.isNaN(wait) ? undefined : Math.min(Math.max(wait, 0), LONGEST_RETRY_AFTER_MS);
+}
+
+/**
+ * Requires https; plain http serves loopback addresses alone, which no one else can read.
+ *
+ * @throws ServiceAuthError `insecure_url`
+ */
+export function assertSecureUrl(url: string): void {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (parsed?.protocol === 'https:') return;
+  if (parsed?.protocol === 'http:' && isLoopback(parsed.hostname)) return;
+  throw new ServiceAuthError(
+    'insecure_url',
+    `${withoutQuery(url)} must be https (plain http only on loopback addresses)`,
+  );
+}
+
+/** Whether a URL's host is this machine by its very spelling; no name is looked up. */
+export function isLoopback(hostname: string): boolean {
+  if (hostname === 'localhost' || hostname === '[::1]' || hostname.endsWith('.localhost')) return true;
+  // URL parsing has made every IPv4 spelling four decimal numbers, so no name can start so and be an address.
+  const parts = hostname.split('.');
+  return parts.length === 4 && parts[0] === '127' && parts.every((part) => Number(part) <= 255);
+}

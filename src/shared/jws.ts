@@ -1,0 +1,103 @@
+/** Strict parsing of the JWS compact serialisation (RFC 7515 section 3.1): one spelling, one meaning. */
+import { decodeBase64url } from './base64url.ts';
+import type { Bytes } from './crypto.ts';
+import { Fault } from './fault.ts';
+
+export interface JwsHeader {
+  readonly alg: string;
+  readonly typ: string | undefined;
+  readonly kid: string | undefined;
+}
+
+/** A parsed, not yet verified JWS: nothing in it is true until `signature` was verified over `signingInput`. */
+export interface Jws {
+  readonly header: JwsHeader;
+  readonly headerSegment: string;
+  readonly claims: JsonObject;
+  readonly signingInput: Bytes;
+  readonly signature: Bytes;
+}
+
+export type JsonObject = { readonly [member: string]: unknown };
+
+/** Headers of tokens that verified before, by their segment: a service sees few distinct ones. */
+export type KnownHeaders = ReadonlyMap<string, JwsHeader>;
+
+const encoder = new TextEncoder();
+const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/**
+ * Parses a compact JWS whose payload is a JSON object.
+ *
+ * Does not verify the signature and judges no claim. Refuses other serialisations, JWE, empty segments,
+ * non-canonical base64url, critical extensions (RFC 7515 section 4.1.11) and unencoded payloads (RFC 7797).
+ */
+export function parseJws(token: string, known?: KnownHeaders): Jws | Fault {
+  const first = token.indexOf('.');
+  const second = token.indexOf('.', first + 1);
+  if (first < 1 || second < first + 2 || second === token.length - 1) return malformed('three parts');
+  if (token.indexOf('.', second + 1) !== -1) return malformed('three parts');
+
+  const headerSegment = token.slice(0, first);
+  const header = known?.get(headerSegment) ?? parseHeader(headerSegment);
+  if (header instanceof Fault) return header;
+  const claims = decodeJsonObject(token.slice(first + 1, second));
+  if (claims === undefined) return malformed('a payload that is a JSON object in base64url');
+  const signature = decodeBase64url(token.slice(second + 1));
+  if (signature === undefined) return malformed('a signature in base64url');
+  const signingInput = encoder.encode(token.slice(0, second));
+  return { header, headerSegment, claims, signingInput, signature };
+}
+
+function parseHeader(segment: string): JwsHeader | Fault {
+  const header = decodeJsonObject(segment);
+  if (header === undefined) return malformed('a header that is a JSON object in base64url');
+  const alg = own(header, 'alg');
+  const typ = own(header, 'typ');
+  const kid = own(header, 'kid');
+  if (typeof alg !== 'string') return malformed('alg as a string');
+  if (typ !== undefined && typeof typ !== 'string') return malformed('typ as a string');
+  if (kid !== undefined && typeof kid !== 'string') return malformed('kid as a string');
+  // No extension is understood here, so every critical one is unknown; b64 must be critical (RFC 7797 section 6).
+  if (Object.hasOwn(header, 'crit') || Object.hasOwn(header, 'b64')) {
+    return new Fault('token', 'unsupported_crit', 'no crit or b64 header');
+  }
+  return Object.freeze({ alg, typ, kid });
+}
+
+function malformed(expected: string): Fault {
+  return new Fault('token', 'malformed_token', expected);
+}
+
+function decodeJsonObject(segment: string): JsonObject | undefined {
+  const bytes = decodeBase64url(segment);
+  return bytes === undefined ? undefined : parseJsonObject(bytes);
+}
+
+const DEEPEST = 32;
+
+/** Parses UTF-8 JSON text that is an object of bounded depth; `undefined` for anything else. */
+export function parseJsonObject(bytes: Bytes): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(strictDecoder.decode(bytes));
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+    return freezeJson(value, DEEPEST) ? (value as JsonObject) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Freezes parsed JSON to its leaves; `false` if it is deeper than allowed. */
+function freezeJson(value: object, depth: number): boolean {
+  if (depth === 0) return false;
+  Object.freeze(value);
+  for (const member of Object.values(value)) {
+    if (typeof member === 'object' && member !== null && !freezeJson(member, depth - 1)) return false;
+  }
+  return true;
+}
+
+/** Reads an own member: what a polluted prototype holds is not what the token says. */
+export function own(object: JsonObject, member: string): unknown {
+  return Object.hasOwn(object, member) ? object[member] : undefined;
+}

@@ -1,0 +1,88 @@
+/** Authorization server metadata: RFC 8414 and OpenID Connect Discovery 1.0. */
+import { ServiceAuthError } from '../errors.ts';
+import { assertSecureUrl, type Fetch, getJson } from './http.ts';
+import { type JsonObject, own } from './jws.ts';
+import { createRemoteDocument, type RemoteDocument } from './remote-document.ts';
+
+export interface ServerMetadata {
+  readonly issuer: string;
+  readonly jwksUri: string | undefined;
+  readonly tokenEndpoint: string | undefined;
+  readonly introspectionEndpoint: string | undefined;
+}
+
+/**
+ * Where to look: one of the two well-known names, or the whole URL of the document.
+ * Without it both names are tried, RFC 8414 first.
+ */
+export type Discovery = 'oauth-authorization-server' | 'openid-configuration' | (string & {});
+
+export interface MetadataOptions {
+  readonly issuer: string;
+  readonly discovery?: Discovery | undefined;
+  readonly fetch: Fetch;
+  readonly now: () => number;
+  readonly timeoutMs: number;
+}
+
+/** Makes the metadata document of one issuer; nothing is fetched before it is read. */
+export function createMetadataDocument(options: MetadataOptions): RemoteDocument<ServerMetadata> {
+  return createRemoteDocument({ load: () => discover(options), now: options.now });
+}
+
+async function discover(options: MetadataOptions): Promise<{ value: ServerMetadata }> {
+  const { issuer, fetch, timeoutMs } = options;
+  let first: unknown;
+  for (const url of metadataUrls(issuer, options.discovery)) {
+    try {
+      const { json } = await getJson(fetch, { url, timeoutMs });
+      return { value: readMetadata(issuer, url, json) };
+    } catch (error) {
+      first ??= error;
+    }
+  }
+  throw first;
+}
+
+/** RFC 8414 section 3.1 puts the well-known part before the issuer's path, OpenID Connect behind it. */
+export function metadataUrls(issuer: string, discovery?: Discovery): readonly string[] {
+  const { origin, pathname } = new URL(issuer);
+  const path = pathname.endsWith('/') ? pathname.slice(0, -1) : pathname;
+  const oauth = `${origin}/.well-known/oauth-authorization-server${path}`;
+  const openid = `${origin}${path}/.well-known/openid-configuration`;
+  if (discovery === undefined) return [oauth, openid];
+  if (discovery === 'oauth-authorization-server') return [oauth];
+  return discovery === 'openid-configuration' ? [openid] : [discovery];
+}
+
+function readMetadata(issuer: string, url: string, json: JsonObject): ServerMetadata {
+  const named = own(json, 'issuer');
+  if (named !== issuer) {
+    const said = typeof named === 'string' ? JSON.stringify(named.slice(0, 200)) : 'no issuer';
+    throw new ServiceAuthError(
+      'issuer_mismatch',
+      `${url} names ${said}, but the configured issuer is ${JSON.stringify(issuer)}; they must be equal to the byte`,
+    );
+  }
+  const endpoint = (member: string): string | undefined => readEndpoint(issuer, url, json, member);
+  return {
+    issuer,
+    jwksUri: endpoint('jwks_uri'),
+    tokenEndpoint: endpoint('token_endpoint'),
+    introspectionEndpoint: endpoint('introspection_endpoint'),
+  };
+}
+
+/** An issuer on https cannot send credentials or trust to plain http, loopback or not. */
+function readEndpoint(issuer: string, url: string, json: JsonObject, member: string): string | undefined {
+  const value = own(json, member);
+  if (value === undefined) return undefined;
+  if (typeof value !== 'string' || !URL.canParse(value)) {
+    throw new ServiceAuthError('response_malformed', `${url}: ${member} is not a URL`);
+  }
+  assertSecureUrl(value);
+  if (issuer.startsWith('https:') && !value.startsWith('https:')) {
+    throw new ServiceAuthError('insecure_url', `${url}: ${member} must be https like its issuer`);
+  }
+  return value;
+}

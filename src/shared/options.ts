@@ -1,0 +1,95 @@
+/**
+ * Checks of options: each mistake is a `TypeError` that names where, which option, the rule and the value.
+ * Values of options that hold secrets must not be passed here as `actual`.
+ */
+export class OptionChecker {
+  readonly #where: string;
+
+  constructor(where: string) {
+    this.#where = where;
+  }
+
+  /** Throws the `TypeError` of this checker. */
+  fail(option: string, rule: string, actual: unknown): never {
+    throw new TypeError(`${this.#where}: ${option} must be ${rule}; got ${describe(actual)}`);
+  }
+
+  /** As `fail`, for a value that must not be shown. */
+  failSecret(option: string, rule: string): never {
+    throw new TypeError(`${this.#where}: ${option} must be ${rule}`);
+  }
+
+  /** Requires an object with none but the known options; a misspelt one is named with its likely meaning. */
+  object(option: string, value: unknown, known: readonly string[]): Record<string, unknown> {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      return this.fail(option, 'an object', value);
+    }
+    for (const key of Object.keys(value)) {
+      if (known.includes(key)) continue;
+      const near = known.find((name) => isNear(name, key));
+      const hint = near === undefined ? `known are ${known.join(', ')}` : `did you mean ${near}?`;
+      throw new TypeError(`${this.#where}: unknown option ${key} in ${option}; ${hint}`);
+    }
+    return value as Record<string, unknown>;
+  }
+
+  string(option: string, value: unknown, rule = 'a non-empty string'): string {
+    if (typeof value !== 'string' || value.trim() === '') return this.fail(option, rule, value);
+    return value;
+  }
+
+  /** A string or a non-empty list of them, as a frozen list. */
+  strings(option: string, value: unknown): readonly string[] {
+    const rule = 'a non-empty string or a non-empty list of them';
+    const list = Array.isArray(value) ? [...value] : [value];
+    if (list.length === 0) return this.fail(option, rule, value);
+    for (const item of list) this.string(option, item, rule);
+    return Object.freeze(list as string[]);
+  }
+
+  number(option: string, value: unknown, least: number, most: number, unit: string): number {
+    if (typeof value !== 'number' || !(value >= least && value <= most)) {
+      return this.fail(option, `a number of ${unit} from ${least} to ${most}`, value);
+    }
+    return value;
+  }
+
+  boolean(option: string, value: unknown): boolean {
+    if (typeof value !== 'boolean') return this.fail(option, 'true or false', value);
+    return value;
+  }
+
+  // biome-ignore lint/complexity/noBannedTypes: any callable will do; its type is the caller's to know
+  function<T extends Function>(option: string, value: T | undefined): T | undefined {
+    if (value !== undefined && typeof value !== 'function') {
+      return this.fail(option, 'a function', value);
+    }
+    return value;
+  }
+
+  oneOf<T extends string>(option: string, value: unknown, allowed: readonly T[]): T {
+    if (!allowed.includes(value as T)) {
+      return this.fail(option, `one of ${allowed.map((item) => `'${item}'`).join(', ')}`, value);
+    }
+    return value as T;
+  }
+}
+
+function describe(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 100));
+  if (Array.isArray(value)) return `[${value.slice(0, 5).map(describe).join(', ')}]`;
+  if (typeof value === 'object' && value !== null) return 'an object';
+  if (typeof value === 'function') return 'a function';
+  return String(value);
+}
+
+/** Equal but for case, punctuation or a letter or two: enough to guess what was meant. */
+function isNear(name: string, typed: string): boolean {
+  const a = name.toLowerCase();
+  const b = typed.toLowerCase().replaceAll(/[-_]/g, '');
+  if (a === b || a.startsWith(b) || b.startsWith(a)) return true;
+  if (Math.abs(a.length - b.length) > 1 || a.length < 4) return false;
+  let differing = 0;
+  for (let i = 0; i < Math.min(a.length, b.length); i++) if (a[i] !== b[i]) differing++;
+  return differing <= 2;
+}

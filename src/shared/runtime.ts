@@ -1,0 +1,46 @@
+/** The only file that asks which runtime this is; all else asks this file for what it needs. */
+import type { Bytes } from './crypto.ts';
+
+interface NodeProcess {
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  getBuiltinModule?(name: string): unknown;
+}
+
+/** The part of `node:crypto` that is used here; declared by hand so that the core compiles without Node's types. */
+export interface NodeCrypto {
+  createPublicKey(input: { key: object; format: 'jwk' }): object;
+  verify(hash: string | null, data: Bytes, key: object, signature: Bytes): boolean;
+  createHmac(hash: string, secret: Bytes): { update(data: Bytes): { digest(): Bytes } };
+  timingSafeEqual(a: Bytes, b: Bytes): boolean;
+}
+
+export interface NodeBuffer {
+  from(text: string, encoding: string): Bytes;
+  from(bytes: ArrayBufferLike, offset: number, length: number): { toString(encoding: string): string };
+}
+
+interface NodeFileSystem {
+  readFileSync(path: string, encoding: 'utf8'): string;
+}
+
+const host = globalThis as { process?: NodeProcess; Buffer?: NodeBuffer };
+
+function builtin<T>(name: string): T | undefined {
+  return host.process?.getBuiltinModule?.(name) as T | undefined;
+}
+
+/** Present on Node, Bun and Deno; signatures are then verified synchronously. */
+export const nodeCrypto = builtin<NodeCrypto>('node:crypto');
+
+/** Present where Node's `Buffer` is, whose base64url is far faster than any loop here. */
+export const nodeBuffer = host.Buffer;
+
+export function environmentVariable(name: string): string | undefined {
+  const value = host.process?.env?.[name];
+  return value === undefined || value.trim() === '' ? undefined : value;
+}
+
+/** Reads a small text file; `undefined` where the runtime has no files. */
+export function readTextFile(path: string): string | undefined {
+  return builtin<NodeFileSystem>('node:fs')?.readFileSync(path, 'utf8');
+}
