@@ -1,5 +1,10 @@
 import type { RejectionReason, RejectionStep } from '../events.ts';
 
+export interface FaultSubject {
+  readonly issuer: string;
+  readonly clientId: string | undefined;
+}
+
 /**
  * A refusal, as a value: cheaper than an exception, and impossible to forget in a union.
  *
@@ -10,12 +15,21 @@ export class Fault {
   readonly reason: RejectionReason;
   readonly expected: string | undefined;
   readonly actual: string | undefined;
+  /** Whose token it is, once its signature held. */
+  readonly about: FaultSubject | undefined;
 
-  constructor(step: RejectionStep, reason: RejectionReason, expected?: string, actual?: string) {
+  constructor(
+    step: RejectionStep,
+    reason: RejectionReason,
+    expected?: string,
+    actual?: string,
+    about?: FaultSubject,
+  ) {
     this.step = step;
     this.reason = reason;
     this.expected = expected;
     this.actual = actual === undefined ? undefined : printable(actual);
+    this.about = about;
   }
 }
 

@@ -1,0 +1,108 @@
+import { type JsonObject, own } from '../shared/jws.ts';
+
+export interface CallerFields {
+  readonly issuer: string;
+  readonly subject: string | undefined;
+  readonly clientId: string | undefined;
+  readonly kind: 'service' | 'user';
+  readonly audience: readonly string[];
+  readonly scopes: Iterable<string>;
+  readonly expiresAt: number;
+  readonly issuedAt: number | undefined;
+  readonly tokenId: string | undefined;
+  readonly scheme: 'Bearer' | 'DPoP';
+  readonly claims: JsonObject;
+}
+
+/**
+ * Who calls: what a verified access token says, frozen to its leaves, since requests share it.
+ *
+ * `token` is no own property: it reaches no log, no JSON and no spread copy by accident.
+ *
+ * @example
+ * ```ts
+ * import type { Caller } from 'service-auth';
+ *
+ * export const mayDelete = (caller: Caller): boolean =>
+ *   caller.kind === 'service' && caller.hasScope('orders:write');
+ * ```
+ */
+export class Caller {
+  readonly issuer: string;
+  /** `sub` (RFC 7519 section 4.1.2). */
+  readonly subject: string | undefined;
+  readonly clientId: string | undefined;
+  /** `service` where the client acts for itself, `user` where it acts for somebody. */
+  readonly kind: 'service' | 'user';
+  readonly audience: readonly string[];
+  readonly scopes: ReadonlySet<string>;
+  /** `exp`, in epoch seconds. */
+  readonly expiresAt: number;
+  /** `iat`, in epoch seconds. */
+  readonly issuedAt: number | undefined;
+  /** `jti` (RFC 7519 section 4.1.7). */
+  readonly tokenId: string | undefined;
+  readonly scheme: 'Bearer' | 'DPoP';
+  /** `cnf` (RFC 7800): the key or certificate that the token is bound to. */
+  readonly confirmation: JsonObject | undefined;
+  /** `act` (RFC 8693 section 4.1): who acts for the subject. */
+  readonly actor: JsonObject | undefined;
+  /** Every claim as the token has it. */
+  readonly claims: JsonObject;
+  readonly #token: string;
+
+  constructor(fields: CallerFields, token: string) {
+    this.issuer = fields.issuer;
+    this.subject = fields.subject;
+    this.clientId = fields.clientId;
+    this.kind = fields.kind;
+    this.audience = Object.freeze(fields.audience);
+    this.scopes = new ScopeSet(fields.scopes);
+    this.expiresAt = fields.expiresAt;
+    this.issuedAt = fields.issuedAt;
+    this.tokenId = fields.tokenId;
+    this.scheme = fields.scheme;
+    this.confirmation = objectClaim(fields.claims, 'cnf');
+    this.actor = objectClaim(fields.claims, 'act');
+    this.claims = fields.claims;
+    this.#token = token;
+    Object.freeze(this);
+  }
+
+  /** The access token itself, for token exchange. */
+  get token(): string {
+    return this.#token;
+  }
+
+  hasScope(scope: string): boolean {
+    return this.scopes.has(scope);
+  }
+}
+
+function objectClaim(claims: JsonObject, name: string): JsonObject | undefined {
+  const value = own(claims, name);
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as JsonObject)
+    : undefined;
+}
+
+/** A set that no one can change: freezing alone does not stop `add`. */
+class ScopeSet extends Set<string> {
+  constructor(scopes: Iterable<string>) {
+    super();
+    for (const scope of scopes) super.add(scope);
+    Object.freeze(this);
+  }
+
+  override add(): never {
+    throw new TypeError('the scopes of a caller cannot be changed');
+  }
+
+  override delete(): never {
+    return this.add();
+  }
+
+  override clear(): never {
+    return this.add();
+  }
+}

@@ -1,0 +1,122 @@
+/** Rejections as HTTP answers: the only place that knows what RFC 6750 section 3 says about them. */
+import type { RejectionReason, RejectionStep, UndecidedReason } from '../events.ts';
+import type { Fault } from '../shared/fault.ts';
+import type { OptionChecker } from '../shared/options.ts';
+
+/** An answer to send instead of running the handler. What callers see is generic; `reason` and `detail` are for logs. */
+export interface Rejection {
+  readonly status: 400 | 401 | 403 | 503;
+  /** The OAuth error code; absent when no credentials came (RFC 6750 section 3.1). */
+  readonly error: string | undefined;
+  readonly description: string;
+  readonly reason: RejectionReason | UndecidedReason;
+  /** `WWW-Authenticate` or `Retry-After`, `Content-Type` and `Cache-Control`. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** JSON text of `error` and `error_description`. */
+  readonly body: string;
+  readonly detail: RejectionDetail;
+}
+
+export interface RejectionDetail {
+  readonly step: RejectionStep | 'undecided';
+  readonly expected: string | undefined;
+  readonly actual: string | undefined;
+}
+
+export interface ChallengeOptions {
+  readonly realm: string | undefined;
+}
+
+interface Answer {
+  readonly status: 400 | 401 | 403;
+  readonly error: string | undefined;
+  readonly description: string;
+}
+
+const noCredentials: Answer = {
+  status: 401,
+  error: undefined,
+  description: 'This request needs an access token',
+};
+const invalidRequest: Answer = {
+  status: 400,
+  error: 'invalid_request',
+  description: 'The credentials of this request are malformed',
+};
+const invalidToken: Answer = {
+  status: 401,
+  error: 'invalid_token',
+  description: 'The access token is not valid here',
+};
+const insufficientScope: Answer = {
+  status: 403,
+  error: 'insufficient_scope',
+  description: 'The access token does not permit this request',
+};
+
+/** Every reason that is not here is a fault of the token itself. */
+const answers: Partial<Record<RejectionReason, Answer>> = {
+  no_credentials: noCredentials,
+  unsupported_scheme: noCredentials,
+  malformed_credentials: invalidRequest,
+  insufficient_scope: insufficientScope,
+  client_not_allowed: insufficientScope,
+  service_only: insufficientScope,
+  check_refused: insufficientScope,
+};
+
+/** The answer to a request that is not authorised: 400, 401 or 403 with a challenge. */
+export function rejectionOf(fault: Fault, { realm }: ChallengeOptions, scope: string | undefined): Rejection {
+  const { status, error, description } = answers[fault.reason] ?? invalidToken;
+  const challenge = [
+    ...parameter('realm', realm),
+    ...parameter('error', error),
+    ...parameter('error_description', error && description),
+    ...parameter('scope', status === 403 ? scope : undefined),
+  ].join(', ');
+  return Object.freeze({
+    status,
+    error,
+    description,
+    reason: fault.reason,
+    headers: Object.freeze({
+      'WWW-Authenticate': challenge === '' ? 'Bearer' : `Bearer ${challenge}`,
+      'Content-Type': 'application/json',
+      'Cache-Control': 'no-store',
+    }),
+    body: JSON.stringify({ error, error_description: description }),
+    detail: Object.freeze({ step: fault.step, expected: fault.expected, actual: fault.actual }),
+  });
+}
+
+/** The answer to a request that cannot be decided: 503, never 401, since the token may be good. */
+export function undecided(reason: UndecidedReason, retryAfterMs: number): Rejection {
+  const error = 'temporarily_unavailable';
+  const description = 'The access token cannot be verified at the moment';
+  return Object.freeze({
+    status: 503,
+    error,
+    description,
+    reason,
+    headers: Object.freeze({
+      'Retry-After': String(Math.max(1, Math.ceil(retryAfterMs / 1000))),
+      'Content-Type': 'application/json',
+      'Cache-Control': 'no-store',
+    }),
+    body: JSON.stringify({ error, error_description: description }),
+    detail: Object.freeze({ step: 'undecided', expected: undefined, actual: undefined }),
+  });
+}
+
+/** One auth-param with a quoted-string (RFC 9110 section 11.2 and 5.6.4). */
+function parameter(name: string, value: string | undefined): readonly string[] {
+  if (value === undefined) return [];
+  return [`${name}="${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`];
+}
+
+/** Text for a header field: no character that could end it (RFC 9110 section 5.5). */
+export function checkHeaderText(check: OptionChecker, option: string, value: unknown): string {
+  const text = check.string(option, value);
+  if (!/^[\x20-\x7e]+$/.test(text)) check.fail(option, 'printable ASCII', text);
+  return text;
+}

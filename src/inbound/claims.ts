@@ -1,0 +1,171 @@
+/** Pure checks of verified claims (RFC 7519 section 4.1, RFC 9068 section 4); the clock is passed in. */
+import { Fault } from '../shared/fault.ts';
+import { type JsonObject, own } from '../shared/jws.ts';
+import { Caller } from './caller.ts';
+
+export interface ClaimRules {
+  /** `null` is the explicit opt-out. */
+  readonly audience: readonly string[] | null;
+  readonly clockToleranceSeconds: number;
+  readonly maxTokenAgeSeconds: number | undefined;
+}
+
+/** Media types of other JWTs (RFC 9449, OIDC Back-Channel Logout, RFC 9701, RFC 8417, RFC 9101 and others). */
+const foreignTypes: ReadonlySet<string> = new Set([
+  'dpop+jwt',
+  'logout+jwt',
+  'token-introspection+jwt',
+  'statuslist+jwt',
+  'secevent+jwt',
+  'oauth-authz-req+jwt',
+  'client-authentication+jwt',
+  'entity-statement+jwt',
+  'trust-mark+jwt',
+  'id+jwt',
+  'id_token+jwt',
+  'userinfo+jwt',
+  'kb+jwt',
+  'vc+jwt',
+  'vc+sd-jwt',
+  'dc+sd-jwt',
+]);
+
+/** Judges `typ` (RFC 7515 section 4.1.9): a token of another kind is refused even where any is taken. */
+export function checkTyp(typ: string | undefined, accepted: readonly string[] | 'any'): Fault | undefined {
+  const name = typ?.toLowerCase();
+  const short = name?.startsWith('application/') ? name.slice('application/'.length) : name;
+  if (accepted === 'any') {
+    if (short === undefined || !foreignTypes.has(short)) return undefined;
+    return new Fault('token', 'wrong_typ', 'the typ of an access token', typ);
+  }
+  if (short !== undefined && accepted.includes(short)) return undefined;
+  return new Fault('token', 'wrong_typ', accepted.join(' or '), typ ?? 'none');
+}
+
+/** Makes the caller of verified claims; a fault where a claim is not of its type. */
+export function readCaller(claims: JsonObject, issuer: string, token: string): Caller | Fault {
+  const expiresAt = own(claims, 'exp');
+  if (!isTime(expiresAt) || expiresAt === 0) return invalid('exp as a finite number above 0', expiresAt);
+  const issuedAt = own(claims, 'iat');
+  if (issuedAt !== undefined && !isTime(issuedAt)) return invalid('iat as a finite number', issuedAt);
+  const subject = own(claims, 'sub');
+  if (subject !== undefined && typeof subject !== 'string') return invalid('sub as a string', subject);
+  const tokenId = own(claims, 'jti');
+  if (tokenId !== undefined && typeof tokenId !== 'string') return invalid('jti as a string', tokenId);
+  const audience = readAudience(own(claims, 'aud'));
+  if (audience === undefined) return invalid('aud as a string or a list of strings', own(claims, 'aud'));
+  const scopes = readScopes(claims);
+  if (scopes === undefined) return invalid('scope as a string or a list of strings', 'another type');
+  const clientId = readClientId(claims);
+  const kind = isService(claims, subject, clientId) ? 'service' : 'user';
+  const scheme = 'Bearer';
+  const times = { expiresAt, issuedAt };
+  return new Caller(
+    { issuer, subject, clientId, kind, audience, scopes, tokenId, scheme, claims, ...times },
+    token,
+  );
+}
+
+/** Judges what may change while a token is cached: its times. */
+export function checkTimes(caller: Caller, rules: ClaimRules, nowMs: number): Fault | undefined {
+  const now = nowMs / 1000;
+  const { clockToleranceSeconds: tolerance, maxTokenAgeSeconds: maxAge } = rules;
+  const { expiresAt, issuedAt, claims } = caller;
+  const refuse = (reason: Fault['reason'], expected: string, actual: number): Fault =>
+    new Fault('claims', reason, expected, String(actual), caller);
+  if (now >= expiresAt + tolerance) return refuse('expired', `exp after ${Math.floor(now)}`, expiresAt);
+  const notBefore = own(claims, 'nbf');
+  if (notBefore !== undefined) {
+    if (!isTime(notBefore)) return invalid('nbf as a finite number', notBefore, caller);
+    if (now < notBefore - tolerance) {
+      return refuse('not_yet_valid', `nbf up to ${Math.floor(now)}`, notBefore);
+    }
+  }
+  if (issuedAt !== undefined && now < issuedAt - tolerance) {
+    return refuse('issued_in_future', `iat up to ${Math.floor(now)}`, issuedAt);
+  }
+  if (maxAge === undefined) return undefined;
+  if (issuedAt === undefined) return invalid('iat, since maxTokenAgeSeconds is set', undefined, caller);
+  if (now >= issuedAt + maxAge + tolerance) return refuse('too_old', `an age up to ${maxAge} s`, issuedAt);
+  return undefined;
+}
+
+/** The epoch milliseconds from which `checkTimes` must be asked again for a token that it passed. */
+export function usableUntilMs(caller: Caller, rules: ClaimRules): number {
+  const { maxTokenAgeSeconds = Number.POSITIVE_INFINITY, clockToleranceSeconds } = rules;
+  const aged = (caller.issuedAt ?? 0) + maxTokenAgeSeconds;
+  return (Math.min(caller.expiresAt, aged) + clockToleranceSeconds) * 1000;
+}
+
+/** Judges what never changes about a token: audience, kind and binding. */
+export function checkFixed(caller: Caller, rules: ClaimRules): Fault | undefined {
+  const { audience, claims } = caller;
+  if (rules.audience !== null && !namesAny(audience, rules.audience)) {
+    const actual = audience.length === 0 ? 'none' : audience.join(' ');
+    return new Fault('claims', 'wrong_audience', rules.audience.join(' or '), actual, caller);
+  }
+  const foreign = foreignKind(claims);
+  if (foreign !== undefined) {
+    return new Fault('claims', 'wrong_token_kind', 'an access token', foreign, caller);
+  }
+  // A bound token is worth nothing without its proof; passing it as Bearer would undo the binding.
+  if (Object.hasOwn(claims, 'cnf')) {
+    return new Fault('claims', 'sender_constraint', 'a token that is not bound to a key', 'cnf', caller);
+  }
+  return undefined;
+}
+
+export function namesAny(audience: readonly string[], accepted: readonly string[]): boolean {
+  return audience.some((name) => accepted.includes(name));
+}
+
+/** Tells ID, refresh and logout tokens, which some issuers sign with the same keys and without a `typ` header. */
+function foreignKind(claims: JsonObject): string | undefined {
+  const use = own(claims, 'token_use');
+  if (use === 'id' || use === 'refresh') return `token_use ${use}`;
+  const typ = own(claims, 'typ');
+  if (typ === 'ID' || typ === 'Refresh' || typ === 'Offline' || typ === 'Logout') return `typ ${typ}`;
+  return ['at_hash', 'c_hash', 's_hash', 'events'].find((name) => Object.hasOwn(claims, name));
+}
+
+function readAudience(value: unknown): readonly string[] | undefined {
+  if (value === undefined) return [];
+  if (typeof value === 'string') return [value];
+  return isStrings(value) ? value : undefined;
+}
+
+/** The first present of the claims that issuers put scopes in; `undefined` if that one is malformed. */
+function readScopes(claims: JsonObject): readonly string[] | undefined {
+  const value =
+    own(claims, 'scope') ?? own(claims, 'scp') ?? own(claims, 'scopes') ?? own(claims, 'permissions') ?? [];
+  if (typeof value === 'string') return value.split(' ').filter((scope) => scope !== '');
+  return isStrings(value) ? value : undefined;
+}
+
+function readClientId(claims: JsonObject): string | undefined {
+  for (const name of ['client_id', 'azp', 'appid', 'cid']) {
+    const value = own(claims, name);
+    if (typeof value === 'string') return value;
+  }
+  return undefined;
+}
+
+/** A service's token names no other subject than its client (RFC 9068 section 2.2), or says what it is. */
+function isService(claims: JsonObject, subject: string | undefined, clientId: string | undefined): boolean {
+  if (own(claims, 'token_type') === 'service') return true;
+  return subject === undefined || subject === clientId;
+}
+
+function isStrings(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+}
+
+function invalid(expected: string, actual: unknown, caller?: Caller): Fault {
+  // Not String(): an object of the token may bring its own `toString`.
+  const shown = typeof actual === 'number' || typeof actual === 'string' ? String(actual) : typeof actual;
+  return new Fault('claims', 'invalid_claim', expected, shown, caller);
+}

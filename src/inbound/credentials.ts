@@ -1,0 +1,57 @@
+/** `Authorization` header values (RFC 9110 section 11.4, RFC 6750 section 2.1) to credentials. */
+import { Fault } from '../shared/fault.ts';
+
+/** What is needed of a request: a web `Request` fits, and so does a thin view of any framework's request. */
+export interface AuthRequest {
+  readonly method: string;
+  /** Absolute, or a path. */
+  readonly url: string;
+  readonly headers: {
+    /** Fields that came several times are joined with a comma, as `Headers` does. */
+    get(name: string): string | null | undefined;
+  };
+}
+
+/** Longer tokens are refused before anything of them is read. */
+export const LONGEST_TOKEN = 16 * 1024;
+
+/** The token of an `Authorization` header: `undefined` if there is no header, a fault if it is not a Bearer token. */
+export function readCredentials(header: string | null | undefined): string | Fault | undefined {
+  if (header === null || header === undefined) return undefined;
+  if (header.startsWith('Bearer ')) return header.slice(7);
+  return readUnusual(header);
+}
+
+/** Scheme names are case-insensitive; credentials of other schemes count as none (RFC 6750 section 3.1). */
+function readUnusual(header: string): string | Fault {
+  const space = header.indexOf(' ');
+  const scheme = space === -1 ? header : header.slice(0, space);
+  if (scheme.length !== 6 || scheme.toLowerCase() !== 'bearer') {
+    return new Fault('credentials', 'unsupported_scheme', 'Bearer', scheme.slice(0, 20));
+  }
+  return space === -1 ? '' : header.slice(space + 1);
+}
+
+/** Judges the spelling of a token, `b64token` of RFC 6750 section 2.1, which two joined headers do not have. */
+export function checkToken(token: string): Fault | undefined {
+  if (token.length > LONGEST_TOKEN) {
+    return new Fault('credentials', 'token_too_large', `${LONGEST_TOKEN} characters`, `${token.length}`);
+  }
+  let at = 0;
+  while (at < token.length && isTokenCharacter(token.charCodeAt(at))) at++;
+  const characters = at;
+  while (at < token.length && token[at] === '=') at++;
+  if (characters > 0 && at === token.length) return undefined;
+  return new Fault('credentials', 'malformed_credentials', 'one access token of the b64token characters');
+}
+
+function isTokenCharacter(code: number): boolean {
+  return (
+    (code >= 0x61 && code <= 0x7a) || // a-z
+    (code >= 0x41 && code <= 0x5a) || // A-Z
+    (code >= 0x2d && code <= 0x39) || // - . / 0-9
+    code === 0x5f || // _
+    code === 0x7e || // ~
+    code === 0x2b // +
+  );
+}

@@ -1,0 +1,197 @@
+/** A policy, compiled to one function that judges a caller. Policies are judged on every request, cached or not. */
+import { Fault } from '../shared/fault.ts';
+import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
+import { OptionChecker } from '../shared/options.ts';
+import type { Caller } from './caller.ts';
+import { namesAny } from './claims.ts';
+import type { AuthRequest } from './credentials.ts';
+
+/** All of the scopes (a text separated by spaces, or a list), or the form said. */
+export type ScopePolicy =
+  | string
+  | readonly string[]
+  | { readonly anyOf: readonly string[] }
+  | { readonly allOf: readonly string[] };
+
+/** What a route asks of its caller, beyond a valid token. Every member that is given must hold. */
+export interface Policy {
+  readonly scope?: ScopePolicy;
+  /** The client ids that may call, for every issuer or by issuer. */
+  readonly clients?: readonly string[] | Readonly<Record<string, readonly string[]>>;
+  /** Narrower than the verifier's: the token must name one of these too. */
+  readonly audience?: string | readonly string[];
+  /** Refuses tokens that act for a user. @default false */
+  readonly serviceOnly?: boolean;
+  /** Lets requests without credentials pass, with no caller; bad credentials are still refused. @default false */
+  readonly optional?: boolean;
+  /**
+   * Judged last: `false` or a text refuses with 403 (the text goes to events alone). An exception leaves the
+   * request undecided: 503. `request` is undefined for tokens that came without one (`verifyToken`).
+   */
+  readonly check?: (caller: Caller, request: AuthRequest | undefined) => MaybePromise<boolean | string>;
+}
+
+export interface CompiledPolicy {
+  readonly optional: boolean;
+  /** For the challenge (RFC 6750 section 3): the scopes, separated by spaces. */
+  readonly scope: string | undefined;
+  readonly judge: Judge;
+}
+
+type Judge = (caller: Caller, request: AuthRequest | undefined) => MaybePromise<Fault | undefined>;
+type QuickJudge = (caller: Caller) => Fault | undefined;
+
+export const policyOptions = ['scope', 'clients', 'audience', 'serviceOnly', 'optional', 'check'] as const;
+
+/**
+ * Compiles a policy; later changes to the object have no effect.
+ *
+ * @throws TypeError that names the option, the rule and the value.
+ */
+export function compilePolicy(policy: Policy, where: string): CompiledPolicy {
+  const check = new OptionChecker(where);
+  check.object('policy', policy, policyOptions);
+  const scope = policy.scope === undefined ? undefined : readScopePolicy(check, policy.scope);
+  const judges: QuickJudge[] = [];
+  if (policy.audience !== undefined) judges.push(judgeAudience(check.strings('audience', policy.audience)));
+  if (policy.clients !== undefined) judges.push(judgeClients(check, policy.clients));
+  if (check.boolean('serviceOnly', policy.serviceOnly ?? false)) judges.push(judgeServiceOnly);
+  if (scope !== undefined) judges.push(judgeScope(scope));
+  return Object.freeze({
+    optional: check.boolean('optional', policy.optional ?? false),
+    scope: scope?.names.join(' '),
+    judge: withCheck(inOrder(judges), check.function('check', policy.check)),
+  });
+}
+
+function inOrder(judges: readonly QuickJudge[]): QuickJudge {
+  const [only] = judges;
+  if (only !== undefined && judges.length === 1) return only;
+  return (caller) => {
+    for (const judge of judges) {
+      const fault = judge(caller);
+      if (fault !== undefined) return fault;
+    }
+    return undefined;
+  };
+}
+
+function withCheck(judge: QuickJudge, check: Policy['check']): Judge {
+  if (check === undefined) return judge;
+  return (caller, request) => judge(caller) ?? runCheck(check, caller, request);
+}
+
+function runCheck(
+  check: NonNullable<Policy['check']>,
+  caller: Caller,
+  request: AuthRequest | undefined,
+): MaybePromise<Fault | undefined> {
+  try {
+    const answer = andThen(check(caller, request), (verdict) => {
+      if (verdict === true) return undefined;
+      const said =
+        typeof verdict === 'string' ? verdict : String(verdict === false ? 'false' : typeof verdict);
+      return new Fault('policy', 'check_refused', 'true', said, caller);
+    });
+    return answer instanceof Promise ? answer.catch(rethrow) : answer;
+  } catch (error) {
+    return rethrow(error);
+  }
+}
+
+/** The program's own check broke: nobody knows whether the caller may, and its message may hold anything. */
+function rethrow(error: unknown): never {
+  throw new CheckError(error instanceof Error ? error.name : typeof error);
+}
+
+export class CheckError extends Error {
+  constructor(thrown: string) {
+    super(`check threw ${thrown}`);
+  }
+}
+
+interface ReadScope {
+  readonly names: readonly string[];
+  readonly any: boolean;
+}
+
+function readScopePolicy(check: OptionChecker, option: ScopePolicy): ReadScope {
+  const rule = 'scopes as a text, a list, { anyOf } or { allOf }';
+  const form = typeof option === 'object' && !Array.isArray(option) ? option : { allOf: option as string[] };
+  const keys = Object.keys(form ?? {});
+  if (keys.length !== 1 || !('anyOf' in form || 'allOf' in form)) check.fail('scope', rule, option);
+  const list = 'anyOf' in form ? form.anyOf : form.allOf;
+  const names = check
+    .strings('scope', list)
+    .flatMap((text) => text.split(' '))
+    .filter((name) => name !== '');
+  for (const name of names) {
+    if (!/^[\x21\x23-\x5b\x5d-\x7e]+$/.test(name)) check.fail('scope', 'of the characters of RFC 6749', name);
+  }
+  return { names: Object.freeze(names), any: 'anyOf' in form };
+}
+
+function judgeScope({ names, any }: ReadScope): QuickJudge {
+  const expected = names.join(any ? ' or ' : ' ');
+  return (caller) => {
+    const { scopes } = caller;
+    const holds = any ? names.some((name) => scopes.has(name)) : names.every((name) => scopes.has(name));
+    if (holds) return undefined;
+    return new Fault('policy', 'insufficient_scope', expected, [...scopes].join(' ') || 'none', caller);
+  };
+}
+
+function judgeAudience(accepted: readonly string[]): QuickJudge {
+  return (caller) =>
+    namesAny(caller.audience, accepted)
+      ? undefined
+      : new Fault(
+          'policy',
+          'wrong_audience',
+          accepted.join(' or '),
+          caller.audience.join(' ') || 'none',
+          caller,
+        );
+}
+
+function judgeServiceOnly(caller: Caller): Fault | undefined {
+  if (caller.kind === 'service') return undefined;
+  return new Fault('policy', 'service_only', 'a token of a service', 'a token of a user', caller);
+}
+
+function judgeClients(check: OptionChecker, option: NonNullable<Policy['clients']>): QuickJudge {
+  const allows = Array.isArray(option)
+    ? allowsClient(check.strings('clients', option))
+    : allowsByIssuer(check, option as Readonly<Record<string, readonly string[]>>);
+  return (caller) => {
+    if (caller.clientId !== undefined && allows(caller.clientId, caller.issuer)) return undefined;
+    return new Fault(
+      'policy',
+      'client_not_allowed',
+      'a client of the list',
+      caller.clientId ?? 'none',
+      caller,
+    );
+  };
+}
+
+type AllowsClient = (clientId: string, issuer: string) => boolean;
+
+function allowsClient(list: readonly string[]): AllowsClient {
+  const clients = new Set(list);
+  return (clientId) => clients.has(clientId);
+}
+
+function allowsByIssuer(
+  check: OptionChecker,
+  option: Readonly<Record<string, readonly string[]>>,
+): AllowsClient {
+  if (typeof option !== 'object' || option === null || Object.keys(option).length === 0) {
+    check.fail('clients', 'a list of client ids, or an object of such lists by issuer', option);
+  }
+  const byIssuer = new Map<string, ReadonlySet<string>>();
+  for (const [issuer, list] of Object.entries(option)) {
+    byIssuer.set(issuer, new Set(check.strings(`clients[${JSON.stringify(issuer)}]`, list)));
+  }
+  return (clientId, issuer) => byIssuer.get(issuer)?.has(clientId) ?? false;
+}

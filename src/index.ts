@@ -1,0 +1,32 @@
+export {
+  isServiceAuthError,
+  ServiceAuthError,
+  type ServiceAuthErrorCode,
+  type ServiceAuthErrorDetails,
+} from './errors.ts';
+export type {
+  EventListener,
+  RejectionReason,
+  RejectionStep,
+  ServiceAuthEvent,
+  UndecidedReason,
+} from './events.ts';
+export type { Caller } from './inbound/caller.ts';
+export type { Rejection, RejectionDetail } from './inbound/challenge.ts';
+export type { AuthRequest } from './inbound/credentials.ts';
+export { createGuard, type GuardOptions } from './inbound/guard.ts';
+export type { Policy, ScopePolicy } from './inbound/policy.ts';
+export type { TrustedIssuer } from './inbound/trusted-issuers.ts';
+export {
+  type AuthOutcome,
+  createVerifier,
+  type Guard,
+  type Verifier,
+  type VerifierHealth,
+} from './inbound/verifier.ts';
+export type { VerifierOptions } from './inbound/verifier-options.ts';
+export type { Jwk, JwsAlgorithm } from './shared/crypto.ts';
+export type { Fetch } from './shared/http.ts';
+export type { MaybePromise } from './shared/maybe-async.ts';
+export type { Discovery } from './shared/metadata.ts';
+export type { DocumentState } from './shared/remote-document.ts';
