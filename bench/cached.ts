@@ -1,0 +1,61 @@
+/** Verification of tokens seen before, on fresh strings, as every request brings one. */
+import { createVerifier as createFastJwtVerifier } from 'fast-jwt';
+import { createVerifier } from 'service-auth';
+import type { Contender } from './harness.ts';
+import { audience, createSigner, issuer } from './tokens.ts';
+
+const KEPT = 200_000;
+
+/**
+ * Contenders for a number of distinct tokens. The floor only makes the header's string: a string that is used
+ * again would have its hash remembered by the engine, which no request does.
+ */
+export async function cached(distinct: number): Promise<readonly Contender[]> {
+  const signer = await createSigner('ES256');
+  const headers = Array.from({ length: distinct }, () => Buffer.from(`Bearer ${signer.token()}`, 'latin1'));
+  const header = (at: number): string => headers[at % distinct]?.latin1Slice() ?? '';
+
+  const verifier = createVerifier({
+    issuer: { issuer, jwks: { keys: [signer.jwk] } },
+    audience,
+    cache: { maxTokens: KEPT },
+  });
+  const guard = verifier.guard({ scope: 'orders:read' });
+  const request = { method: 'GET', url: '/orders', headers: { value: '', get: () => request.headers.value } };
+  const fastJwt = createFastJwtVerifier({
+    key: signer.publicKey?.export({ type: 'spki', format: 'pem' }) ?? '',
+    algorithms: ['ES256'],
+    allowedIss: issuer,
+    allowedAud: audience,
+    cache: KEPT,
+  });
+
+  let length = 0;
+  return [
+    {
+      name: 'floor: making the string',
+      run: (from, count) => {
+        for (let at = from; at < from + count; at++) length += header(at).length;
+        if (length === 0) throw new Error('no string was made');
+      },
+    },
+    {
+      name: 'service-auth, whole authenticate',
+      run: (from, count) => {
+        for (let at = from; at < from + count; at++) {
+          request.headers.value = header(at);
+          const outcome = guard(request);
+          if (outcome instanceof Promise || !outcome.ok) throw new Error('a cached token was refused');
+        }
+      },
+    },
+    {
+      name: `fast-jwt, cache of ${KEPT}`,
+      run: (from, count) => {
+        for (let at = from; at < from + count; at++) {
+          if (fastJwt(header(at).slice(7)) === undefined) throw new Error('a cached token was refused');
+        }
+      },
+    },
+  ];
+}

@@ -1,0 +1,70 @@
+/** `npm run bench [-- --quick] [name ...]`: prints the tables and writes bench/results/. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { cached } from './cached.ts';
+import { type Contender, type Measured, measure } from './harness.ts';
+import { algorithms, uncached } from './uncached.ts';
+
+interface Table {
+  readonly name: string;
+  readonly contenders: (operations: number) => Promise<readonly Contender[]>;
+  readonly operations: number;
+}
+
+const tables: readonly Table[] = [
+  ...algorithms.map((algorithm) => ({
+    name: `uncached ${algorithm}`,
+    operations: 1000,
+    contenders: (operations: number) => uncached(algorithm, operations),
+  })),
+  ...[1, 1000, 10_000, 100_000].map((distinct) => ({
+    name: `cached ${distinct}`,
+    operations: Math.max(distinct, 50_000),
+    contenders: () => cached(distinct),
+  })),
+];
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { quick: { type: 'boolean', default: false } },
+});
+const chosen = tables.filter(
+  ({ name }) => positionals.length === 0 || positionals.some((word) => name.startsWith(word)),
+);
+if (chosen.length === 0) {
+  console.error(`no benchmark is named so; there are: ${tables.map(({ name }) => name).join(', ')}`);
+  process.exit(2);
+}
+
+const rounds = values.quick ? 3 : 21;
+const results: Record<string, readonly Measured[]> = {};
+let markdown = `Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, ${rounds} rounds\n`;
+for (const { name, contenders, operations } of chosen) {
+  if (values.quick && operations > 50_000) continue;
+  const count = values.quick ? Math.ceil(operations / 5) : operations;
+  const measured = await measure({ rounds, operations: count, contenders: await contenders(count) });
+  results[name] = measured;
+  const table = renderTable(name, measured);
+  markdown += table;
+  console.log(table);
+}
+if (!values.quick) {
+  mkdirSync('bench/results', { recursive: true });
+  writeFileSync('bench/results/results.json', `${JSON.stringify(results, null, 2)}\n`);
+  writeFileSync('bench/results/results.md', markdown);
+}
+
+function renderTable(name: string, measured: readonly Measured[]): string {
+  const floor = measured[0]?.microseconds ?? Number.NaN;
+  const rows = measured.map(({ name: who, microseconds, ratio, spread: [least, most] }) =>
+    [
+      who,
+      microseconds.toFixed(2),
+      `${ratio.toFixed(2)} (${least.toFixed(2)}–${most.toFixed(2)})`,
+      (microseconds - floor).toFixed(2),
+    ].join(' | '),
+  );
+  const head = '| us, median | times the floor, median (range) | us over the floor |\n| --- | --- | --- | --- |';
+  return `\n**${name}**\n\n| ${head}\n| ${rows.join(' |\n| ')} |\n`;
+}
