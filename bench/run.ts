@@ -65,6 +65,7 @@ function renderTable(name: string, measured: readonly Measured[]): string {
       (microseconds - floor).toFixed(2),
     ].join(' | '),
   );
-  const head = '| us, median | times the floor, median (range) | us over the floor |\n| --- | --- | --- | --- |';
+  const head =
+    '| us, median | times the floor, median (range) | us over the floor |\n| --- | --- | --- | --- |';
   return `\n**${name}**\n\n| ${head}\n| ${rows.join(' |\n| ')} |\n`;
 }

@@ -1,5 +1,13 @@
 /** Keys and access tokens for the benchmarks, signed by jose. */
-import { createPublicKey, type KeyObject, randomBytes, randomUUID, sign } from 'node:crypto';
+import {
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  type KeyObject,
+  randomBytes,
+  randomUUID,
+  sign,
+} from 'node:crypto';
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
 
 export type Algorithm = 'RS256' | 'PS256' | 'ES256' | 'EdDSA' | 'HS256';
@@ -20,7 +28,6 @@ export async function createSigner(algorithm: Algorithm): Promise<Signer> {
   const header = encode({ alg: algorithm, typ: 'at+jwt', kid: 'bench-key-1' });
   const input = (): string => `${header}.${encode(claims())}`;
   if (algorithm === 'HS256') {
-    const { createHmac } = await import('node:crypto');
     const secret = randomBytes(32);
     const jwk = { kty: 'oct', k: secret.toString('base64url'), alg: algorithm, kid: 'bench-key-1' };
     const token = (): string => {
@@ -31,7 +38,6 @@ export async function createSigner(algorithm: Algorithm): Promise<Signer> {
   }
   const pair = await generateKeyPair(algorithm, { extractable: true });
   const jwk = { ...(await exportJWK(pair.publicKey)), alg: algorithm, kid: 'bench-key-1', use: 'sig' };
-  const { createPrivateKey } = await import('node:crypto');
   const key = createPrivateKey({ key: await exportJWK(pair.privateKey), format: 'jwk' });
   const token = (): string => {
     const text = input();
@@ -42,7 +48,13 @@ export async function createSigner(algorithm: Algorithm): Promise<Signer> {
     );
     return `${text}.${signature.toString('base64url')}`;
   };
-  return { algorithm, jwk, secret: undefined, publicKey: createPublicKey({ key: jwk, format: 'jwk' }), token };
+  return {
+    algorithm,
+    jwk,
+    secret: undefined,
+    publicKey: createPublicKey({ key: jwk, format: 'jwk' }),
+    token,
+  };
 }
 
 function encode(value: object): string {

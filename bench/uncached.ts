@@ -1,5 +1,5 @@
 /** Uncached verification by algorithm, against the raw signature check and against peers. */
-import { createHmac, timingSafeEqual, verify } from 'node:crypto';
+import { createHmac, createSecretKey, timingSafeEqual, verify } from 'node:crypto';
 import { JwtRsaVerifier } from 'aws-jwt-verify';
 import { createVerifier as createFastJwtVerifier } from 'fast-jwt';
 import { createLocalJWKSet, importJWK, jwtVerify } from 'jose';
@@ -12,7 +12,12 @@ export const algorithms: readonly Algorithm[] = ['RS256', 'PS256', 'ES256', 'EdD
 export async function uncached(algorithm: Algorithm, operations: number): Promise<readonly Contender[]> {
   const signer = await createSigner(algorithm);
   const tokens = Array.from({ length: operations }, () => signer.token());
-  return [floor(signer, tokens), ours(signer, tokens), fastJwt(signer, tokens), ...(await peers(signer, tokens))];
+  return [
+    floor(signer, tokens),
+    ours(signer, tokens),
+    fastJwt(signer, tokens),
+    ...(await peers(signer, tokens)),
+  ];
 }
 
 /** One synchronous signature check with a ready key; what no verifier can go below. */
@@ -21,8 +26,11 @@ function floor({ algorithm, publicKey, secret }: Signer, tokens: readonly string
     const dot = token.lastIndexOf('.');
     return [Buffer.from(token.slice(0, dot)), Buffer.from(token.slice(dot + 1), 'base64url')] as const;
   });
+  const secretKey = secret === undefined ? undefined : createSecretKey(secret);
   const check = (data: Buffer, signature: Buffer): boolean => {
-    if (secret !== undefined) return timingSafeEqual(createHmac('sha256', secret).update(data).digest(), signature);
+    if (secretKey !== undefined) {
+      return timingSafeEqual(createHmac('sha256', secretKey).update(data).digest(), signature);
+    }
     if (publicKey === undefined) throw new Error('a signer has a key or a secret');
     if (algorithm === 'EdDSA') return verify(null, data, publicKey, signature);
     const key =
@@ -47,7 +55,8 @@ function ours({ jwk, secret }: Signer, tokens: readonly string[]): Contender {
     run: (from, count) => {
       for (const token of tokens.slice(from, from + count)) {
         const outcome = verifier.verifyToken(token);
-        if (outcome instanceof Promise) throw new Error('verification with keys in memory must be synchronous');
+        if (outcome instanceof Promise)
+          throw new Error('verification with keys in memory must be synchronous');
         must(outcome.ok);
       }
     },

@@ -70,24 +70,24 @@ export function readCaller(claims: JsonObject, issuer: string, token: string): C
 export function checkTimes(caller: Caller, rules: ClaimRules, nowMs: number): Fault | undefined {
   const now = nowMs / 1000;
   const { clockToleranceSeconds: tolerance, maxTokenAgeSeconds: maxAge } = rules;
-  const { expiresAt, issuedAt, claims } = caller;
-  const refuse = (reason: Fault['reason'], expected: string, actual: number): Fault =>
-    new Fault('claims', reason, expected, String(actual), caller);
-  if (now >= expiresAt + tolerance) return refuse('expired', `exp after ${Math.floor(now)}`, expiresAt);
-  const notBefore = own(claims, 'nbf');
+  const { expiresAt, issuedAt } = caller;
+  if (now >= expiresAt + tolerance) return untimely('expired', `exp after ${now}`, expiresAt, caller);
+  const notBefore = own(caller.claims, 'nbf');
   if (notBefore !== undefined) {
     if (!isTime(notBefore)) return invalid('nbf as a finite number', notBefore, caller);
-    if (now < notBefore - tolerance) {
-      return refuse('not_yet_valid', `nbf up to ${Math.floor(now)}`, notBefore);
-    }
+    if (now < notBefore - tolerance) return untimely('not_yet_valid', `nbf up to ${now}`, notBefore, caller);
   }
   if (issuedAt !== undefined && now < issuedAt - tolerance) {
-    return refuse('issued_in_future', `iat up to ${Math.floor(now)}`, issuedAt);
+    return untimely('issued_in_future', `iat up to ${now}`, issuedAt, caller);
   }
   if (maxAge === undefined) return undefined;
   if (issuedAt === undefined) return invalid('iat, since maxTokenAgeSeconds is set', undefined, caller);
-  if (now >= issuedAt + maxAge + tolerance) return refuse('too_old', `an age up to ${maxAge} s`, issuedAt);
-  return undefined;
+  if (now < issuedAt + maxAge + tolerance) return undefined;
+  return untimely('too_old', `an age up to ${maxAge} s`, issuedAt, caller);
+}
+
+function untimely(reason: Fault['reason'], expected: string, actual: number, caller: Caller): Fault {
+  return new Fault('claims', reason, expected, String(actual), caller);
 }
 
 /** The epoch milliseconds from which `checkTimes` must be asked again for a token that it passed. */
@@ -109,7 +109,7 @@ export function checkFixed(caller: Caller, rules: ClaimRules): Fault | undefined
     return new Fault('claims', 'wrong_token_kind', 'an access token', foreign, caller);
   }
   // A bound token is worth nothing without its proof; passing it as Bearer would undo the binding.
-  if (Object.hasOwn(claims, 'cnf')) {
+  if (own(claims, 'cnf') !== undefined) {
     return new Fault('claims', 'sender_constraint', 'a token that is not bound to a key', 'cnf', caller);
   }
   return undefined;
@@ -119,13 +119,15 @@ export function namesAny(audience: readonly string[], accepted: readonly string[
   return audience.some((name) => accepted.includes(name));
 }
 
+const foreignClaims = ['at_hash', 'c_hash', 's_hash', 'events'] as const;
+
 /** Tells ID, refresh and logout tokens, which some issuers sign with the same keys and without a `typ` header. */
 function foreignKind(claims: JsonObject): string | undefined {
   const use = own(claims, 'token_use');
   if (use === 'id' || use === 'refresh') return `token_use ${use}`;
   const typ = own(claims, 'typ');
   if (typ === 'ID' || typ === 'Refresh' || typ === 'Offline' || typ === 'Logout') return `typ ${typ}`;
-  return ['at_hash', 'c_hash', 's_hash', 'events'].find((name) => Object.hasOwn(claims, name));
+  return foreignClaims.find((name) => own(claims, name) !== undefined);
 }
 
 function readAudience(value: unknown): readonly string[] | undefined {
@@ -138,12 +140,19 @@ function readAudience(value: unknown): readonly string[] | undefined {
 function readScopes(claims: JsonObject): readonly string[] | undefined {
   const value =
     own(claims, 'scope') ?? own(claims, 'scp') ?? own(claims, 'scopes') ?? own(claims, 'permissions') ?? [];
-  if (typeof value === 'string') return value.split(' ').filter((scope) => scope !== '');
+  if (typeof value === 'string') return splitScopes(value);
   return isStrings(value) ? value : undefined;
 }
 
+function splitScopes(text: string): readonly string[] {
+  const scopes = text.split(' ');
+  return scopes.includes('') ? scopes.filter((scope) => scope !== '') : scopes;
+}
+
+const clientClaims = ['client_id', 'azp', 'appid', 'cid'] as const;
+
 function readClientId(claims: JsonObject): string | undefined {
-  for (const name of ['client_id', 'azp', 'appid', 'cid']) {
+  for (const name of clientClaims) {
     const value = own(claims, name);
     if (typeof value === 'string') return value;
   }

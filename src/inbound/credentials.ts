@@ -32,11 +32,13 @@ function readUnusual(header: string): string | Fault {
   return space === -1 ? '' : header.slice(space + 1);
 }
 
+export function checkLength(token: string): Fault | undefined {
+  if (token.length <= LONGEST_TOKEN) return undefined;
+  return new Fault('credentials', 'token_too_large', `${LONGEST_TOKEN} characters`, `${token.length}`);
+}
+
 /** Judges the spelling of a token, `b64token` of RFC 6750 section 2.1, which two joined headers do not have. */
-export function checkToken(token: string): Fault | undefined {
-  if (token.length > LONGEST_TOKEN) {
-    return new Fault('credentials', 'token_too_large', `${LONGEST_TOKEN} characters`, `${token.length}`);
-  }
+export function checkSpelling(token: string): Fault | undefined {
   let at = 0;
   while (at < token.length && isTokenCharacter(token.charCodeAt(at))) at++;
   const characters = at;

@@ -63,11 +63,15 @@ export function createJwtVerifier(rules: JwtRules): (token: string) => MaybeProm
   }
 
   function accept(jws: Jws, issuer: JwtIssuer, key: VerificationKey, token: string): VerifiedToken | Fault {
-    if (knownHeaders.size >= MOST_KNOWN_HEADERS) knownHeaders.clear();
-    knownHeaders.set(jws.headerSegment, jws.header);
+    if (!knownHeaders.has(jws.headerSegment)) remember(jws);
     const caller = readCaller(jws.claims, issuer.issuer, token);
     if (caller instanceof Fault) return caller;
     return checkTimes(caller, rules, rules.now()) ?? checkFixed(caller, rules) ?? { caller, key };
+  }
+
+  function remember({ headerSegment, header }: Jws): void {
+    if (knownHeaders.size >= MOST_KNOWN_HEADERS) knownHeaders.clear();
+    knownHeaders.set(headerSegment, header);
   }
 
   return verify;

@@ -6,7 +6,7 @@ import type { DocumentState } from '../shared/remote-document.ts';
 import type { Caller } from './caller.ts';
 import { type Rejection, rejectionOf, undecided } from './challenge.ts';
 import { checkTimes, usableUntilMs } from './claims.ts';
-import { type AuthRequest, checkToken, readCredentials } from './credentials.ts';
+import { type AuthRequest, checkLength, checkSpelling, readCredentials } from './credentials.ts';
 import { createJwtVerifier, type VerifiedToken } from './jwt.ts';
 import { CheckError, type CompiledPolicy, compilePolicy, type Policy } from './policy.ts';
 import {
@@ -119,10 +119,13 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
   }
 
   function verifyNew(token: string): MaybePromise<AcceptedToken | Fault> {
-    const malformed = checkToken(token);
-    if (malformed !== undefined) return malformed;
+    const tooLarge = checkLength(token);
+    if (tooLarge !== undefined) return tooLarge;
     return andThen(verifyJwt(token), (result) => {
-      if (result instanceof Fault) return result;
+      // A token that is no JWT may be no token at all: then the request is malformed, not the token invalid.
+      if (result instanceof Fault) {
+        return result.reason === 'malformed_token' ? (checkSpelling(token) ?? result) : result;
+      }
       const accepted = acceptedToken(result, usableUntilMs(result.caller, rules));
       cache?.set(token, accepted);
       return accepted;

@@ -1,5 +1,5 @@
 /** Strict parsing of the JWS compact serialisation (RFC 7515 section 3.1): one spelling, one meaning. */
-import { decodeBase64url } from './base64url.ts';
+import { decodeBase64url, encodeAscii } from './base64url.ts';
 import type { Bytes } from './crypto.ts';
 import { Fault } from './fault.ts';
 
@@ -23,7 +23,6 @@ export type JsonObject = { readonly [member: string]: unknown };
 /** Headers of tokens that verified before, by their segment: a service sees few distinct ones. */
 export type KnownHeaders = ReadonlyMap<string, JwsHeader>;
 
-const encoder = new TextEncoder();
 const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
@@ -45,7 +44,7 @@ export function parseJws(token: string, known?: KnownHeaders): Jws | Fault {
   if (claims === undefined) return malformed('a payload that is a JSON object in base64url');
   const signature = decodeBase64url(token.slice(second + 1));
   if (signature === undefined) return malformed('a signature in base64url');
-  const signingInput = encoder.encode(token.slice(0, second));
+  const signingInput = encodeAscii(token.slice(0, second));
   return { header, headerSegment, claims, signingInput, signature };
 }
 
@@ -90,14 +89,17 @@ export function parseJsonObject(bytes: Bytes): JsonObject | undefined {
 /** Freezes parsed JSON to its leaves; `false` if it is deeper than allowed. */
 function freezeJson(value: object, depth: number): boolean {
   if (depth === 0) return false;
-  Object.freeze(value);
-  for (const member of Object.values(value)) {
+  // Not Object.values(): this runs for every new token, and a list for every object is felt.
+  for (const name in value) {
+    const member = (value as JsonObject)[name];
     if (typeof member === 'object' && member !== null && !freezeJson(member, depth - 1)) return false;
   }
+  Object.freeze(value);
   return true;
 }
 
 /** Reads an own member: what a polluted prototype holds is not what the token says. */
 export function own(object: JsonObject, member: string): unknown {
-  return Object.hasOwn(object, member) ? object[member] : undefined;
+  const value = object[member];
+  return value === undefined || Object.hasOwn(object, member) ? value : undefined;
 }

@@ -15,7 +15,7 @@ export interface NodeCrypto {
 }
 
 export interface NodeBuffer {
-  from(text: string, encoding: string): Bytes;
+  from(text: string, encoding: 'base64url' | 'latin1'): Bytes;
   from(bytes: ArrayBufferLike, offset: number, length: number): { toString(encoding: string): string };
 }
 
