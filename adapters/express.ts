@@ -1,0 +1,73 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type AuthOutcome, type Caller, createGuard, type GuardOptions } from '../src/index.ts';
+import { NodeRequestView } from './node-request.ts';
+
+declare global {
+  namespace Express {
+    interface Request {
+      /** Who calls, on routes behind `requireServiceAuth`. */
+      caller?: Caller;
+    }
+  }
+}
+
+/** A middleware of Express 4 and 5, of connect, and of whatever else has `(req, res, next)`. */
+export type ServiceAuthMiddleware = (
+  request: IncomingMessage & { caller?: Caller | undefined },
+  response: ServerResponse,
+  next: (error?: unknown) => void,
+) => void;
+
+/**
+ * Lets requests pass whose access token is good, with `req.caller`; answers all others itself.
+ *
+ * Takes verifier options and a policy, or `{ verifier }` and a policy; without either the environment.
+ *
+ * @throws TypeError at creation, for every mistake in the options. RFC 6750.
+ *
+ * @example
+ * ```ts
+ * import express from 'express';
+ * import { requireServiceAuth } from 'service-auth/express';
+ *
+ * const app = express();
+ * app.get('/orders', requireServiceAuth({ scope: 'orders:read' }), (req, res) => {
+ *   res.json({ hello: req.caller?.clientId });
+ * });
+ * ```
+ */
+export function requireServiceAuth(options?: GuardOptions): ServiceAuthMiddleware {
+  const guard = createGuard(options);
+  return (request, response, next) => {
+    const conclude = (outcome: AuthOutcome): void => {
+      if (!outcome.ok) {
+        answer(response, outcome.rejection);
+        return;
+      }
+      if (outcome.headers !== undefined) setHeaders(response, outcome.headers);
+      request.caller = outcome.caller;
+      next();
+    };
+    const outcome = guard(new NodeRequestView(request, originalUrl(request)));
+    // Errors of the handlers behind `next()` are theirs: only the guard's own go to next(error).
+    if (outcome instanceof Promise) outcome.then(conclude, next);
+    else conclude(outcome);
+  };
+}
+
+/** Express and connect rewrite `url` while routing. */
+function originalUrl(request: IncomingMessage & { originalUrl?: string }): string {
+  return request.originalUrl ?? request.url ?? '/';
+}
+
+type Rejection = Extract<AuthOutcome, { ok: false }>['rejection'];
+
+function answer(response: ServerResponse, { status, headers, body }: Rejection): void {
+  response.statusCode = status;
+  setHeaders(response, headers);
+  response.end(body);
+}
+
+function setHeaders(response: ServerResponse, headers: Readonly<Record<string, string>>): void {
+  for (const name of Object.keys(headers)) response.setHeader(name, headers[name] ?? '');
+}

@@ -1,0 +1,49 @@
+import { type AuthOutcome, type Caller, createGuard, type GuardOptions } from '../src/index.ts';
+
+type CallerOf<O> = O extends { readonly optional: boolean } ? Caller | undefined : Caller;
+
+/**
+ * Wraps a web-standard handler: Bun.serve, Deno.serve, Workers, Next route handlers.
+ *
+ * The handler gets the request, the caller, and whatever else the server passes. Takes verifier options and a
+ * policy, or `{ verifier }` and a policy; without either the environment.
+ *
+ * @throws TypeError at creation, for every mistake in the options. RFC 6750.
+ *
+ * @example
+ * ```ts
+ * import { withServiceAuth } from 'service-auth/web';
+ *
+ * export default {
+ *   fetch: withServiceAuth((request, caller) => Response.json({ hello: caller.clientId }), {
+ *     issuer: 'https://idp.example',
+ *     audience: 'https://orders.example',
+ *     scope: 'orders:read',
+ *   }),
+ * };
+ * ```
+ */
+export function withServiceAuth<Rest extends unknown[], const O extends GuardOptions = GuardOptions>(
+  handler: (request: Request, caller: CallerOf<O>, ...rest: Rest) => Response | Promise<Response>,
+  options?: O,
+): (request: Request, ...rest: Rest) => Promise<Response> {
+  if (typeof handler !== 'function') throw new TypeError('withServiceAuth: handler must be a function');
+  const guard = createGuard(options);
+  return async (request, ...rest) => {
+    const outcome: AuthOutcome = await guard(request);
+    if (!outcome.ok) {
+      const { status, headers, body } = outcome.rejection;
+      return new Response(body, { status, headers });
+    }
+    // The type says what `optional` decides at run time.
+    const response = await handler(request, outcome.caller as CallerOf<O>, ...rest);
+    return outcome.headers === undefined ? response : withHeaders(response, outcome.headers);
+  };
+}
+
+/** Headers of a fetched response cannot be changed, hence the copy. */
+function withHeaders(response: Response, added: Readonly<Record<string, string>>): Response {
+  const copy = new Response(response.body, response);
+  for (const [name, value] of Object.entries(added)) copy.headers.set(name, value);
+  return copy;
+}
