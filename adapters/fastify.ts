@@ -61,7 +61,8 @@ function hook(guard: Guard): ServiceAuthHook {
     const outcome: AuthOutcome = judged instanceof Promise ? await judged : judged;
     if (!outcome.ok) {
       const { status, headers, body } = outcome.rejection;
-      return reply.code(status).headers(headers).send(body);
+      // As bytes: to the content type of text Fastify would add a charset, which JSON has none of.
+      return reply.code(status).headers(headers).send(Buffer.from(body));
     }
     if (outcome.headers !== undefined) reply.headers(outcome.headers);
     request.caller = outcome.caller;

@@ -109,6 +109,41 @@ export type EventBody =
       readonly type: 'retry';
       readonly reason: 'invalid_token';
       readonly origin: string;
+    }
+  | {
+      readonly type: 'issuer.token_issued';
+      readonly clientId: string;
+      readonly grantType: string;
+      readonly scope: string | undefined;
+      readonly audience: readonly string[];
+      readonly tokenId: string;
+      /** In epoch seconds, as in the token. */
+      readonly expiresAt: number;
+    }
+  | {
+      readonly type: 'issuer.request_refused';
+      readonly endpoint: string;
+      readonly error: string;
+      readonly description: string;
+      /** Known only once the client was authenticated. */
+      readonly clientId: string | undefined;
+    }
+  | { readonly type: 'issuer.token_revoked'; readonly clientId: string; readonly tokenId: string }
+  | { readonly type: 'issuer.service_created'; readonly clientId: string }
+  | { readonly type: 'issuer.service_revoked'; readonly clientId: string }
+  | {
+      readonly type: 'issuer.keys_rotated';
+      readonly kid: string;
+      readonly algorithm: string;
+      /** When the key starts to sign, in epoch milliseconds. */
+      readonly activeFrom: number;
+    }
+  | {
+      readonly type: 'issuer.request_failed';
+      readonly method: string;
+      readonly path: string;
+      /** The error's name alone: messages of foreign errors may quote what was stored. */
+      readonly errorName: string;
     };
 
 /**

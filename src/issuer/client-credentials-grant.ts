@@ -1,0 +1,46 @@
+/** The client credentials grant (RFC 6749 section 4.4): a service asks for a token of its own. */
+import type { Grant } from './grant.ts';
+import { OAuthFault } from './oauth-fault.ts';
+import type { StoredService } from './storage/storage.ts';
+
+export const clientCredentialsGrant: Grant = async ({ settings, tokens }, client, form) => {
+  const scope = grantScope(client, form.get('scope'));
+  if (scope instanceof OAuthFault) return scope;
+  const audience = grantAudience(client, form.all('resource'), settings.resources, settings.issuer);
+  if (audience instanceof OAuthFault) return audience;
+  const { clientId } = client;
+  return tokens.issue({ clientId, subject: clientId, audience, scope });
+};
+
+/** What was asked for, provided that all of it is registered; all that is registered if nothing was. */
+function grantScope({ scopes }: StoredService, asked: string | undefined): string | OAuthFault | undefined {
+  const requested = new Set(asked?.split(' ').filter((scope) => scope !== '') ?? scopes);
+  for (const scope of requested) {
+    if (!scopes.includes(scope)) {
+      return new OAuthFault('invalid_scope', 'a requested scope is not registered for this client');
+    }
+  }
+  return requested.size === 0 ? undefined : [...requested].join(' ');
+}
+
+/**
+ * The audience of a token (RFC 8707): registration decides, the request may only choose among what is registered.
+ * A service without any resource gets tokens that only this issuer itself accepts.
+ */
+function grantAudience(
+  client: StoredService,
+  asked: readonly string[],
+  known: ReadonlySet<string> | undefined,
+  issuer: string,
+): readonly string[] | OAuthFault {
+  const registered = client.resources.filter((resource) => known?.has(resource) ?? true);
+  const requested = [...new Set(asked)];
+  if (!requested.every((resource) => registered.includes(resource))) {
+    return new OAuthFault(
+      'invalid_target',
+      'a requested resource is unknown or not registered for this client',
+    );
+  }
+  if (requested.length > 0) return requested;
+  return registered.length > 0 ? registered : [issuer];
+}

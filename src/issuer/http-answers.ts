@@ -1,0 +1,42 @@
+/** Every answer of the issuer is made here; nothing may be cached unless the caller says so. */
+import { STATUS_CODES } from 'node:http';
+import type { OAuthFault } from './oauth-fault.ts';
+
+type HeaderRecord = Readonly<Record<string, string>>;
+
+const common: HeaderRecord = {
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+};
+
+export function json(body: unknown, headers: HeaderRecord = {}, status = 200): Response {
+  const type = { 'content-type': 'application/json' };
+  return new Response(JSON.stringify(body), { status, headers: { ...common, ...type, ...headers } });
+}
+
+export function empty(status: 200 | 204): Response {
+  return new Response(null, { status, headers: common });
+}
+
+/** An error answer of RFC 6749 section 5.2. */
+export function oauthError({ error, description, status }: OAuthFault): Response {
+  const challenge = { 'www-authenticate': 'Basic realm="service-auth", charset="UTF-8"' };
+  const headers = { pragma: 'no-cache', ...(status === 401 && challenge) };
+  return json({ error, error_description: description }, headers, status);
+}
+
+/** One fault of the input: where, and which rule it breaks. */
+export interface InputFault {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** Problem details (RFC 9457), for every answer that is not an OAuth endpoint's. */
+export function problem(
+  status: number,
+  detail: string,
+  { headers, errors }: { headers?: HeaderRecord; errors?: readonly InputFault[] } = {},
+): Response {
+  const body = { type: 'about:blank', title: STATUS_CODES[status], status, detail, errors };
+  return json(body, { 'content-type': 'application/problem+json', ...headers }, status);
+}

@@ -1,0 +1,40 @@
+/** Token introspection (RFC 7662). */
+import { type AccessTokenClaims, singleOrList } from './access-tokens.ts';
+import { createClientEndpoint } from './client-endpoint.ts';
+import type { IssuerContext } from './context.ts';
+import { json } from './http-answers.ts';
+import { OAuthFault } from './oauth-fault.ts';
+import type { Handler } from './router.ts';
+import type { StoredService } from './storage/storage.ts';
+
+/**
+ * Makes the introspection endpoint. A service learns of tokens that were issued to itself, and of those whose
+ * audience has one of the resources it is registered for; every other token is inactive to it, as RFC 7662
+ * section 2.2 advises.
+ */
+export function createIntrospectionEndpoint(context: IssuerContext): Handler {
+  const { tokens, settings } = context;
+
+  return createClientEndpoint(context, 'introspect', async (client, form) => {
+    const token = form.get('token');
+    if (token === undefined) return new OAuthFault('invalid_request', 'token is missing');
+    const claims = await tokens.readActive(token);
+    if (claims === undefined || !concerns(client, claims)) return json({ active: false });
+    return json({
+      active: true,
+      scope: claims.scope,
+      client_id: claims.clientId,
+      token_type: 'Bearer',
+      exp: claims.expiresAt,
+      iat: claims.issuedAt,
+      sub: claims.subject,
+      aud: singleOrList(claims.audience),
+      iss: settings.issuer,
+      jti: claims.tokenId,
+    });
+  });
+}
+
+function concerns({ clientId, resources }: StoredService, claims: AccessTokenClaims): boolean {
+  return claims.clientId === clientId || claims.audience.some((name) => resources.includes(name));
+}

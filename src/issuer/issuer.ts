@@ -1,0 +1,136 @@
+import { createEmitter } from '../events.ts';
+import { metadataUrls } from '../shared/metadata.ts';
+import { createAccessTokens } from './access-tokens.ts';
+import { createAdminRoutes } from './admin.ts';
+import type { IssuerContext } from './context.ts';
+import { json, problem } from './http-answers.ts';
+import { createIntrospectionEndpoint } from './introspection.ts';
+import { type IssuerOptions, type IssuerSettings, resolveIssuerOptions } from './issuer-options.ts';
+import { createJwksEndpoint, createMetadataEndpoint } from './metadata.ts';
+import { createRevocationEndpoint } from './revocation.ts';
+import { type RotationOptions, rotateKeys } from './rotate-keys.ts';
+import { createRouter, type Route } from './router.ts';
+import { createSecrets } from './secrets.ts';
+import { createSigningKeys } from './signing-keys.ts';
+import { createTokenEndpoint } from './token-endpoint.ts';
+
+export interface Issuer {
+  /** The issuer identifier, as configured. */
+  readonly issuer: string;
+  /** Answers one request. Never rejects; what fails inside is a 500 and an event. */
+  fetch(request: Request): Promise<Response>;
+  /** Loads the signing keys, and makes the first one, ahead of the first request. */
+  ready(): Promise<void>;
+  /**
+   * Adds a signing key that takes over after `keyPublishAheadSeconds`, or at once.
+   * Gives `undefined` where an earlier rotation has not taken effect yet.
+   */
+  rotateKeys(options?: RotationOptions): Promise<SigningKeyInfo | undefined>;
+  /** Answers 503 from now on. Storage that was passed in stays open: it is its maker's to close. */
+  close(): Promise<void>;
+}
+
+const LONGEST_PATH = 200;
+
+export interface SigningKeyInfo {
+  readonly kid: string;
+  readonly algorithm: string;
+  /** When the key starts to sign, in epoch milliseconds. */
+  readonly activeFrom: number;
+}
+
+/**
+ * Makes the reference authorization server, a handler for any server of web-standard requests.
+ *
+ * It does not limit how often clients may ask, nor the size of headers; the server in front does.
+ *
+ * @throws TypeError for wrong options.
+ * @see RFC 6749, RFC 7009, RFC 7662, RFC 8414, RFC 8707, RFC 9068
+ *
+ * @example
+ * ```ts
+ * import { createIssuer } from 'service-auth/issuer';
+ *
+ * const issuer = createIssuer({ issuer: 'https://idp.example', accessTokenSeconds: 600 });
+ *
+ * export const answer = await issuer.fetch(new Request('https://idp.example/jwks'));
+ * ```
+ */
+export function createIssuer(options: IssuerOptions): Issuer {
+  const context = createContext(resolveIssuerOptions(options));
+  const { settings, keys, emit } = context;
+  const route = createRouter(createRoutes(context));
+  let closed = false;
+
+  return Object.freeze({
+    issuer: settings.issuer,
+    async fetch(request: Request) {
+      if (closed) return problem(503, 'the issuer is closed');
+      try {
+        return await route(request);
+      } catch (error) {
+        const { pathname: path } = new URL(request.url);
+        const errorName = error instanceof Error ? error.name : typeof error;
+        emit?.({
+          type: 'issuer.request_failed',
+          method: request.method,
+          path: path.slice(0, LONGEST_PATH),
+          errorName,
+        });
+        return problem(500, 'the request could not be answered');
+      }
+    },
+    ready: () => keys.reload(),
+    async rotateKeys(rotation: RotationOptions = {}) {
+      const rotated = await rotateKeys(context, rotation);
+      if (rotated === undefined) return undefined;
+      const { kid, algorithm, activeFromMs: activeFrom } = rotated;
+      return { kid, algorithm, activeFrom };
+    },
+    async close() {
+      closed = true;
+    },
+  });
+}
+
+function createContext(settings: IssuerSettings): IssuerContext {
+  const { secretKey, now } = settings;
+  const secrets = createSecrets(secretKey, settings.randomBytes);
+  const keys = createSigningKeys({
+    storage: settings.storage,
+    secretKey,
+    algorithm: settings.signingAlgorithm,
+    tokenSeconds: settings.accessTokenSeconds,
+    publishAheadSeconds: settings.keyPublishAheadSeconds,
+    now,
+  });
+  const tokens = createAccessTokens(settings, keys, secrets);
+  return { settings, secrets, keys, tokens, emit: createEmitter(settings.onEvent, now) };
+}
+
+function createRoutes(context: IssuerContext): readonly Route[] {
+  const { issuer, baseUrl } = context.settings;
+  const { pathname } = new URL(baseUrl);
+  const basePath = pathname === '/' ? '' : pathname;
+  const metadata = createMetadataEndpoint(context);
+  return [
+    { path: `${basePath}/token`, methods: { POST: createTokenEndpoint(context) } },
+    { path: `${basePath}/introspect`, methods: { POST: createIntrospectionEndpoint(context) } },
+    { path: `${basePath}/revoke`, methods: { POST: createRevocationEndpoint(context) } },
+    { path: `${basePath}/jwks`, methods: { GET: createJwksEndpoint(context) } },
+    ...metadataUrls(issuer).map((url) => ({ path: new URL(url).pathname, methods: { GET: metadata } })),
+    // Probes ask the process, not the issuer: their paths do not depend on the issuer's.
+    { path: '/healthz', methods: { GET: () => json({ status: 'ok' }) } },
+    { path: '/readyz', methods: { GET: () => readiness(context) } },
+    ...createAdminRoutes(context, basePath),
+  ];
+}
+
+async function readiness({ keys }: IssuerContext): Promise<Response> {
+  try {
+    await keys.reload();
+    return json({ status: 'ready' });
+  } catch {
+    return problem(503, 'the storage or the signing keys cannot be read');
+  }
+}
