@@ -1,0 +1,40 @@
+/** Compiled, never run: the types of the core, mistakes included. */
+import { type Caller, createVerifier, type Rejection } from 'service-auth';
+
+const verifier = createVerifier({
+  issuer: [{ issuer: 'https://idp.example', jwksUri: 'https://idp.example/keys', algorithms: ['ES256'] }],
+  audience: null,
+});
+// @ts-expect-error: an unknown option
+createVerifier({ isuer: 'https://idp.example' });
+// @ts-expect-error: `none` is no algorithm
+createVerifier({ issuer: { issuer: 'https://idp.example', algorithms: ['none'] } });
+// @ts-expect-error: durations are numbers
+createVerifier({ clockToleranceSeconds: '5' });
+
+const request = new Request('https://orders.example');
+
+export async function judge(): Promise<Caller | Rejection> {
+  const outcome = await verifier.authenticate(request, { scope: ['read'] });
+  // @ts-expect-error: a rejection is there only if the outcome is not ok
+  outcome.rejection;
+  return outcome.ok ? outcome.caller : outcome.rejection;
+}
+
+export async function maybe(): Promise<void> {
+  const outcome = await verifier.authenticate(request, { optional: true });
+  // @ts-expect-error: with `optional` there may be no caller
+  if (outcome.ok) outcome.caller.clientId;
+  // Synchronous when everything is in memory, and so no promise that could be relied on.
+  // @ts-expect-error: not always a promise
+  verifier.authenticate(request).then(() => {});
+}
+
+export function change(caller: Caller): void {
+  // @ts-expect-error: a caller cannot be changed
+  caller.clientId = 'other';
+  // @ts-expect-error: nor its scopes
+  caller.scopes.add('admin');
+  // @ts-expect-error: nor its audience
+  caller.audience.push('https://other.example');
+}

@@ -1,0 +1,90 @@
+/** Compiled, never run: what users' editors say on each framework, mistakes included. */
+import express from 'express';
+import Fastify from 'fastify';
+import { Hono } from 'hono';
+import Koa from 'koa';
+import { type Caller, createVerifier } from 'service-auth';
+import { requireServiceAuth as expressAuth } from 'service-auth/express';
+import serviceAuth from 'service-auth/fastify';
+import { requireServiceAuth as honoAuth } from 'service-auth/hono';
+import { requireServiceAuth as koaAuth, type ServiceAuthState } from 'service-auth/koa';
+import { withServiceAuth } from 'service-auth/web';
+
+const verifier = createVerifier({ issuer: 'https://idp.example', audience: 'https://orders.example' });
+
+const needsCaller = (caller: Caller): string | undefined => caller.clientId;
+
+// Express
+const app = express();
+app.use(expressAuth());
+app.get('/', expressAuth({ verifier, scope: 'read' }), (request, response) => {
+  response.json({ client: request.caller?.clientId });
+  // @ts-expect-error: without knowing the middlewares of a route, the caller may be missing
+  needsCaller(request.caller);
+});
+// @ts-expect-error: an unknown option
+app.use(expressAuth({ scopes: 'read' }));
+// @ts-expect-error: a scope is no number
+app.use(expressAuth({ verifier, scope: 1 }));
+// @ts-expect-error: a verifier has its options already
+app.use(expressAuth({ verifier, typ: 'at+jwt' }));
+// @ts-expect-error: null switches the audience check of a verifier off, it is no policy
+app.use(expressAuth({ verifier, audience: null }));
+
+// Hono
+const hono = new Hono();
+hono.get('/', honoAuth({ verifier, scope: 'read' }), (c) => c.json(needsCaller(c.var.caller) ?? null));
+hono.get('/maybe', honoAuth({ verifier, optional: true }), (c) => {
+  // @ts-expect-error: with `optional` there may be no caller
+  needsCaller(c.var.caller);
+  return c.json(c.var.caller?.clientId ?? null);
+});
+hono.get('/open', (c) => {
+  // @ts-expect-error: no middleware, no caller
+  needsCaller(c.var.caller);
+  return c.text('open');
+});
+// @ts-expect-error: an unknown form of scope
+hono.use(honoAuth({ verifier, scope: { some: ['read'] } }));
+
+// Koa
+const koa = new Koa<ServiceAuthState>();
+koa.use(koaAuth({ verifier, clients: ['billing'] }));
+koa.use((ctx) => {
+  ctx.body = ctx.state.caller?.clientId;
+  // @ts-expect-error: the caller may be missing
+  needsCaller(ctx.state.caller);
+  // @ts-expect-error: a misspelt member of the state
+  ctx.state.caler;
+});
+
+// Fastify
+const fastify = Fastify();
+fastify.register(serviceAuth, { verifier, global: true });
+fastify.register(serviceAuth);
+// @ts-expect-error: global is true or false
+fastify.register(serviceAuth, { verifier, global: 'yes' });
+fastify.get('/', { config: { serviceAuth: { scope: 'read' } } }, (request) => request.caller?.clientId);
+fastify.get('/open', { config: { serviceAuth: false } }, () => 'open');
+fastify.get('/hook', { onRequest: fastify.requireServiceAuth({ scope: 'read' }) }, (request) => {
+  // @ts-expect-error: the type of a request does not know the hooks of its route
+  return needsCaller(request.caller);
+});
+// @ts-expect-error: a policy is an object
+fastify.get('/wrong', { config: { serviceAuth: 'read' } }, () => 'wrong');
+
+// Web-standard servers
+export const handler: (request: Request) => Promise<Response> = withServiceAuth(
+  (_request, caller) => Response.json(needsCaller(caller)),
+  { verifier, scope: 'read' },
+);
+export const maybe = withServiceAuth(
+  // @ts-expect-error: with `optional` there may be no caller
+  (_request, caller) => Response.json(needsCaller(caller)),
+  { verifier, optional: true },
+);
+/** What the server passes besides the request goes on to the handler. */
+export const worker: (request: Request, environment: { region: string }) => Promise<Response> =
+  withServiceAuth((_request, _caller, environment: { region: string }) => new Response(environment.region));
+// @ts-expect-error: a handler gives a response
+withServiceAuth(() => 'text');
