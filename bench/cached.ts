@@ -13,7 +13,7 @@ const KEPT = 200_000;
 export async function cached(distinct: number): Promise<readonly Contender[]> {
   const signer = await createSigner('ES256');
   const headers = Array.from({ length: distinct }, () => Buffer.from(`Bearer ${signer.token()}`, 'latin1'));
-  const header = (at: number): string => headers[at % distinct]?.latin1Slice() ?? '';
+  const header = (at: number): string => headers[at % distinct]?.toString('latin1') ?? '';
 
   const verifier = createVerifier({
     issuer: { issuer, jwks: { keys: [signer.jwk] } },

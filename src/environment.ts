@@ -1,4 +1,5 @@
 /** The `SERVICE_AUTH_*` environment variables as options; what is missing is named by who needs it. */
+import { ServiceAuthError } from './errors.ts';
 import { environmentVariable, readTextFile } from './shared/runtime.ts';
 
 export type EnvironmentVariable =
@@ -34,8 +35,9 @@ export function secretFromEnvironment(where: string): string | (() => string) {
   if (path === undefined) throw missing(where, 'clientSecret', 'SERVICE_AUTH_CLIENT_SECRET');
   return () => {
     const text = readTextFile(path)?.trim();
-    if (!text) throw new TypeError(`${where}: SERVICE_AUTH_CLIENT_SECRET_FILE names a file without a secret`);
-    return text;
+    if (text) return text;
+    const message = `${where}: SERVICE_AUTH_CLIENT_SECRET_FILE names a file without a secret`;
+    throw new ServiceAuthError('client_auth_failed', message);
   };
 }
 

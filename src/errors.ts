@@ -6,6 +6,8 @@ export type ServiceAuthErrorCode =
   | 'redirect_refused'
   /** The authorization server refused the token request; `oauthError` says why. */
   | 'token_request_rejected'
+  /** The client's own credential could not be had: its source failed or gave nothing; no token was asked for. */
+  | 'client_auth_failed'
   /** The authorization server's success answer is not a usable token response. */
   | 'token_response_invalid'
   /** A remote end could not be reached, or the connection broke. */

@@ -25,6 +25,30 @@ export {
   type VerifierHealth,
 } from './inbound/verifier.ts';
 export type { VerifierOptions } from './inbound/verifier-options.ts';
+export type { AccessToken } from './outbound/access-token.ts';
+export {
+  type AuthedFetch,
+  authedFetch,
+  createAuthedFetch,
+  type Explanation,
+} from './outbound/authed-fetch.ts';
+export type { AuthedFetchOptions, RedirectPolicy } from './outbound/authed-fetch-options.ts';
+export {
+  type ClientAuth,
+  type ClientSecretBasicOptions,
+  clientSecretBasic,
+  clientSecretPost,
+  type Secret,
+  type TokenRequestContext,
+} from './outbound/client-auth.ts';
+export type { Target, Targets } from './outbound/targets.ts';
+export {
+  createTokenClient,
+  type GetTokenOptions,
+  type InvalidateOptions,
+  type TokenClient,
+} from './outbound/token-client.ts';
+export type { RefreshOptions, TokenClientOptions } from './outbound/token-client-options.ts';
 export type { Jwk, JwsAlgorithm } from './shared/crypto.ts';
 export type { Fetch } from './shared/http.ts';
 export type { MaybePromise } from './shared/maybe-async.ts';

@@ -71,7 +71,7 @@ async function run(): Promise<void> {
     response.end();
   });
   let strangerRequests = 0;
-  stranger.listen(0, '127.0.0.1');
+  await new Promise<void>((resolve) => stranger.listen(0, '127.0.0.1', resolve));
   stranger.unref();
   const worker = await startScript('worker.ts', {
     SERVICE_AUTH_ISSUER: issuer.url,

@@ -147,7 +147,8 @@ export function networkError(url: string, error: unknown): ServiceAuthError {
   return new ServiceAuthError('network_failed', `${withoutQuery(url)} could not be reached (${code})`);
 }
 
-function errorCode(error: unknown): string | undefined {
+/** The `code` of a system error, such as ECONNREFUSED or ENOENT; unlike its message it quotes nothing. */
+export function errorCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
 }

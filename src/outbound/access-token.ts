@@ -1,0 +1,37 @@
+export interface AccessTokenFields {
+  readonly accessToken: string;
+  readonly expiresAt: number;
+  readonly scope: string | undefined;
+}
+
+/**
+ * An access token as the authorization server gave it.
+ *
+ * `accessToken` is no own property: it reaches no log, no JSON and no spread copy by accident.
+ */
+export class AccessToken {
+  readonly tokenType = 'Bearer';
+  /** In epoch milliseconds; counted from when the token was asked for, so it errs on the early side. */
+  readonly expiresAt: number;
+  /** What was granted: as the server says, or as it was asked for where the server is silent. */
+  readonly scope: string | undefined;
+  readonly #accessToken: string;
+  readonly #authorization: string;
+
+  constructor({ accessToken, expiresAt, scope }: AccessTokenFields) {
+    this.expiresAt = expiresAt;
+    this.scope = scope;
+    this.#accessToken = accessToken;
+    this.#authorization = `Bearer ${accessToken}`;
+    Object.freeze(this);
+  }
+
+  get accessToken(): string {
+    return this.#accessToken;
+  }
+
+  /** The value of the `Authorization` header (RFC 6750 section 2.1). */
+  get authorization(): string {
+    return this.#authorization;
+  }
+}

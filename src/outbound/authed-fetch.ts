@@ -1,0 +1,187 @@
+import { ServiceAuthError } from '../errors.ts';
+import { withoutQuery } from '../shared/http.ts';
+import { type AuthedFetchOptions, type RedirectPolicy, resolveAuthedFetch } from './authed-fetch-options.ts';
+import { firstHop, type Hop, nextHop, redirectLocation, sendHop, withoutCredentials } from './hop.ts';
+import { createSender } from './retry.ts';
+import { createTargetFinder, type FindTarget, type ResolvedTarget } from './targets.ts';
+import {
+  type GetTokenOptions,
+  type InvalidateOptions,
+  type TokenClient,
+  tokenClientOf,
+} from './token-client.ts';
+import type { TokenState } from './token-slot.ts';
+import { createTokenSource } from './token-source.ts';
+import type { TokenSubject } from './token-subject.ts';
+
+/** A `fetch` that sends access tokens. Made by {@link createAuthedFetch}. */
+export interface AuthedFetch {
+  /**
+   * Calls a service as `fetch` does, with an access token.
+   *
+   * A 401 that says `invalid_token` leads to one new token and one more attempt, if the body can be sent again:
+   * not if it is a stream, or that of a `Request`. Rejects with `ServiceAuthError` `untrusted_target`,
+   * `redirect_refused` and those of `getToken`; with `TypeError` if the call has an `Authorization` header of
+   * its own; otherwise as the transport does. `response.redirected` is always false.
+   */
+  (input: string | URL | Request, init?: RequestInit): Promise<Response>;
+  readonly tokens: TokenClient;
+  /** Says what a call of this URL would meet: for humans and for health pages. Nothing is sent, no secret shown. */
+  explain(url: string | URL): Explanation;
+  /** Forgets all tokens; every later call is refused. */
+  close(): void;
+}
+
+/** What is known about calls of one URL. */
+export interface Explanation {
+  /** Undefined if no target covers the URL; a call would be refused. */
+  readonly target:
+    | {
+        readonly origin: string;
+        readonly pathPrefix: string;
+        readonly scope: string | undefined;
+        readonly resources: readonly string[];
+      }
+    | undefined;
+  readonly token: (NonNullable<TokenState['token']> & { readonly ageMs: number }) | undefined;
+  readonly lastError: TokenState['lastError'];
+}
+
+interface TokenTarget extends ResolvedTarget {
+  readonly subject: TokenSubject;
+}
+
+/** As in the Fetch standard, 4.4. */
+const MOST_REDIRECTS = 20;
+
+/**
+ * Makes a `fetch` that sends the right access token to the services it was made for, and to nobody else.
+ *
+ * Redirects within the target are followed with the token; for others see `redirectPolicy`. Not checked: the
+ * answers of the services. RFC 6749 section 4.4, RFC 6750, RFC 8707.
+ *
+ * @throws TypeError that names the option, the rule and the value, or the missing environment variable.
+ *
+ * @example
+ * ```ts
+ * import { createAuthedFetch } from 'service-auth';
+ *
+ * const authedFetch = createAuthedFetch({
+ *   issuer: 'https://idp.example',
+ *   clientId: 'billing',
+ *   clientSecret: process.env.BILLING_SECRET,
+ *   targets: [{ origin: 'https://orders.internal', scope: 'orders:read' }],
+ * });
+ *
+ * export async function orders(): Promise<unknown> {
+ *   const response = await authedFetch('https://orders.internal/orders');
+ *   return response.json();
+ * }
+ * ```
+ */
+export function createAuthedFetch(options: AuthedFetchOptions = {}): AuthedFetch {
+  const { client, targets, redirectPolicy, fetch } = resolveAuthedFetch('createAuthedFetch', options);
+  const { now, emit } = client;
+  const source = createTokenSource(client);
+  const find: FindTarget<TokenTarget> = createTargetFinder(
+    targets.map((target) => ({ ...target, subject: source.subject(target.scopes, target.resources) })),
+  );
+  const send = createSender({ source, fetch, now, emit });
+
+  async function authedFetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
+    let hop = firstHop('authedFetch', input, init);
+    const target = find(hop.url) ?? refuseUrl(hop.url);
+    const mode = init?.redirect ?? (input instanceof Request ? input.redirect : 'follow');
+    let trusted = true;
+    for (let redirects = 0; ; redirects++) {
+      const response: Response = trusted
+        ? await send(hop, target.subject)
+        : await sendHop(fetch, hop, undefined);
+      const location: URL | undefined = mode === 'manual' ? undefined : redirectLocation(response, hop.url);
+      if (location === undefined) return response;
+      if (mode === 'error') refuseRedirect(hop.url, 'redirects, and the call does not allow that');
+      if (redirects === MOST_REDIRECTS) refuseRedirect(hop.url, 'redirects too often');
+      trusted &&= find(location) === target && (target.origin !== '*' || location.origin === hop.url.origin);
+      const next = nextHop(hop, response.status, location);
+      hop = trusted ? next : leave(hop, next, redirectPolicy);
+    }
+  }
+
+  function explain(input: string | URL): Explanation {
+    const target = URL.canParse(input) ? find(new URL(input)) : undefined;
+    if (target === undefined) return { target, token: undefined, lastError: undefined };
+    const { origin, pathPrefix, subject } = target;
+    const { scope, resources } = subject;
+    const state = source.state(subject);
+    return {
+      target: { origin, pathPrefix, scope, resources },
+      token: state?.token && { ...state.token, ageMs: now() - state.token.obtainedAt },
+      lastError: state?.lastError,
+    };
+  }
+
+  return Object.freeze(
+    Object.assign(authedFetch, { tokens: tokenClientOf(source), explain, close: () => source.close() }),
+  );
+}
+
+/** The hop away from the target: never with credentials, never from https to http, or not at all. */
+function leave(from: Hop, next: Hop, policy: RedirectPolicy): Hop {
+  const { protocol, username, password } = next.url;
+  const place = withoutQuery(next.url.href);
+  if (policy === 'refuse') refuseRedirect(from.url, `redirects away from its target, to ${place}`);
+  if (protocol !== 'https:' && (protocol !== 'http:' || from.url.protocol !== 'http:')) {
+    refuseRedirect(from.url, 'redirects to something else than https');
+  }
+  if (username !== '' || password !== '') refuseRedirect(from.url, 'redirects to a URL with a user in it');
+  return withoutCredentials(next);
+}
+
+function refuseUrl(url: URL): never {
+  throw new ServiceAuthError(
+    'untrusted_target',
+    `no target covers ${withoutQuery(url.href)}; nothing was sent. Name its origin in targets`,
+  );
+}
+
+function refuseRedirect(url: URL, reason: string): never {
+  throw new ServiceAuthError('redirect_refused', `${withoutQuery(url.href)} ${reason}`);
+}
+
+let shared: AuthedFetch | undefined;
+
+function fromEnvironment(): AuthedFetch {
+  shared ??= createAuthedFetch();
+  return shared;
+}
+
+/**
+ * An authed fetch made from the environment at first use, and anew after `close()`.
+ *
+ * Reads `SERVICE_AUTH_ISSUER`, `SERVICE_AUTH_CLIENT_ID`, `SERVICE_AUTH_CLIENT_SECRET` or its `_FILE`,
+ * `SERVICE_AUTH_SCOPE`, `SERVICE_AUTH_RESOURCE` and `SERVICE_AUTH_TARGETS`; a missing one that is needed makes the
+ * call reject with a `TypeError` that names it.
+ *
+ * @example
+ * ```ts
+ * import { authedFetch } from 'service-auth';
+ *
+ * export const response = await authedFetch('https://orders.internal/orders');
+ * ```
+ */
+export const authedFetch: AuthedFetch = Object.freeze(
+  Object.assign(async (input: string | URL | Request, init?: RequestInit) => fromEnvironment()(input, init), {
+    tokens: Object.freeze({
+      getToken: async (options?: GetTokenOptions) => fromEnvironment().tokens.getToken(options),
+      invalidate: (what?: InvalidateOptions) => fromEnvironment().tokens.invalidate(what),
+      close,
+    }),
+    explain: (url: string | URL) => fromEnvironment().explain(url),
+    close,
+  }),
+);
+
+function close(): void {
+  shared?.close();
+  shared = undefined;
+}

@@ -1,0 +1,162 @@
+/** One request on its way: what `fetch` was called with, and what a redirect makes of it (Fetch standard, 4.4). */
+import { ServiceAuthError } from '../errors.ts';
+import { withoutQuery } from '../shared/http.ts';
+
+/** What a call is sent with; the global `fetch` is one. */
+export type FetchFunction = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
+
+export interface Hop {
+  readonly url: URL;
+  /** The URL as text, or the caller's own `Request`. */
+  readonly input: string | Request;
+  readonly init: RequestInit | undefined;
+  /** Never holds `Authorization`: that is added when the hop is sent. */
+  readonly headers: Headers | Readonly<Record<string, string>> | undefined;
+  readonly method: string;
+  readonly signal: AbortSignal | undefined;
+  /** Whether the body is there for a second time; that of a stream or of a `Request` is not. */
+  readonly replayable: boolean;
+}
+
+/**
+ * Reads the arguments of `fetch`.
+ *
+ * @throws TypeError for a URL that is not absolute, and for an `Authorization` header of the caller's own.
+ */
+export function firstHop(where: string, input: string | URL | Request, init: RequestInit | undefined): Hop {
+  const request = input instanceof Request ? input : undefined;
+  // Whatever else was given is made text once, so that what is judged is what is sent.
+  const text = request?.url ?? String(input);
+  // The text is not shown: a query may hold what is not for logs.
+  if (!URL.canParse(text)) throw new TypeError(`${where}: the URL must be absolute`);
+  const url = new URL(text);
+  const body = init?.body ?? null;
+  const headers = readHeaders(init?.headers ?? request?.headers);
+  if (hasAuthorization(headers)) {
+    throw new TypeError(`${where}: the call has an Authorization header of its own; leave it out`);
+  }
+  return {
+    url,
+    input: request ?? url.href,
+    init,
+    headers,
+    method: normalMethod(init?.method ?? request?.method ?? 'GET'),
+    signal: init?.signal ?? request?.signal ?? undefined,
+    replayable: body === null ? (request?.body ?? null) === null : isReplayable(body),
+  };
+}
+
+/** As the Fetch standard does (2.2.1): any other method is case-sensitive. */
+function normalMethod(method: string): string {
+  return /^(?:delete|get|head|options|post|put)$/i.test(method) ? method.toUpperCase() : method;
+}
+
+function readHeaders(headers: HeadersInit | undefined): Hop['headers'] {
+  if (headers === undefined || headers instanceof Headers) return headers;
+  return Symbol.iterator in headers ? new Headers(headers) : { ...headers };
+}
+
+function hasAuthorization(headers: Hop['headers']): boolean {
+  if (headers === undefined) return false;
+  if (headers instanceof Headers) return headers.has('authorization');
+  for (const name in headers) if (name.length === 13 && name.toLowerCase() === 'authorization') return true;
+  return false;
+}
+
+function isReplayable(body: BodyInit): boolean {
+  return (
+    typeof body === 'string' ||
+    body instanceof URLSearchParams ||
+    body instanceof FormData ||
+    body instanceof Blob ||
+    body instanceof ArrayBuffer ||
+    ArrayBuffer.isView(body)
+  );
+}
+
+/** Sends a hop; redirects come back as they are. Plain header records stay plain: `Headers` would cost more. */
+export function sendHop(
+  fetch: FetchFunction,
+  { input, init, headers }: Hop,
+  authorization: string | undefined,
+): Promise<Response> {
+  return fetch(input, { ...init, ...headersInit(headers, authorization), redirect: 'manual' });
+}
+
+function headersInit(headers: Hop['headers'], authorization: string | undefined): { headers?: HeadersInit } {
+  if (authorization === undefined) return headers === undefined ? {} : { headers };
+  if (!(headers instanceof Headers)) return { headers: { ...headers, authorization } };
+  const all = new Headers(headers);
+  all.set('authorization', authorization);
+  return { headers: all };
+}
+
+/** Lets go of a response that nobody will read, so that its connection is free again. */
+export function discard(response: Response): void {
+  void response.body?.cancel().catch(() => {});
+}
+
+const redirectStatuses = new Set([301, 302, 303, 307, 308]);
+const bodyHeaders = [
+  'content-encoding',
+  'content-language',
+  'content-location',
+  'content-type',
+  'content-length',
+];
+/** Credentials that a caller may have set; they were meant for the place that was called. */
+const credentialHeaders = ['authorization', 'cookie', 'dpop', 'proxy-authorization', 'host'];
+
+/**
+ * Where a response redirects to; `undefined` if it does not. The body of a redirect is let go.
+ *
+ * @throws ServiceAuthError `redirect_refused` if that place is hidden or no URL.
+ */
+export function redirectLocation(response: Response, from: URL): URL | undefined {
+  const hidden = response.type === 'opaqueredirect';
+  const location = redirectStatuses.has(response.status) ? response.headers.get('location') : null;
+  if (location === null && !hidden) return undefined;
+  discard(response);
+  if (location !== null && URL.canParse(location, from)) return new URL(location, from);
+  const reason = hidden ? 'redirects, and this runtime hides where' : 'redirects to no URL';
+  throw new ServiceAuthError('redirect_refused', `${withoutQuery(from.href)} ${reason}`);
+}
+
+/**
+ * The request that follows a redirect: method, body and headers as the Fetch standard rewrites them.
+ *
+ * @throws ServiceAuthError `redirect_refused` if the body would have to be sent again and cannot be.
+ */
+export function nextHop(hop: Hop, status: number, url: URL): Hop {
+  const { method, signal } = hop;
+  const toGet =
+    (status === 303 && method !== 'GET' && method !== 'HEAD') ||
+    ((status === 301 || status === 302) && method === 'POST');
+  if (!toGet && !hop.replayable) {
+    const from = withoutQuery(hop.url.href);
+    throw new ServiceAuthError('redirect_refused', `${from} redirects, but the body cannot be sent again`);
+  }
+  const { body, ...init } = hop.init ?? {};
+  const kept = toGet || body === undefined || body === null ? {} : { body };
+  return {
+    ...hop,
+    url,
+    input: url.href,
+    init: { ...init, ...kept, method: toGet ? 'GET' : method, ...(signal !== undefined && { signal }) },
+    headers: toGet ? without(hop.headers, bodyHeaders) : hop.headers,
+    method: toGet ? 'GET' : method,
+    replayable: true,
+  };
+}
+
+/** The hop without anything that proves who calls. */
+export function withoutCredentials(hop: Hop): Hop {
+  return { ...hop, headers: without(hop.headers, credentialHeaders) };
+}
+
+function without(headers: Hop['headers'], names: readonly string[]): Headers | undefined {
+  if (headers === undefined) return undefined;
+  const kept = new Headers(headers);
+  for (const name of names) kept.delete(name);
+  return kept;
+}

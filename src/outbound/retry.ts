@@ -1,0 +1,80 @@
+/** Sending with a token, and the one retry after a token was refused (RFC 6750 section 3.1). */
+import { LRUCache } from 'lru-cache';
+import { isServiceAuthError } from '../errors.ts';
+import type { Emit } from '../events.ts';
+import { unlessAborted } from './abortable.ts';
+import type { AccessToken } from './access-token.ts';
+import { saysInvalidToken } from './bearer-challenge.ts';
+import { discard, type FetchFunction, type Hop, sendHop } from './hop.ts';
+import type { TokenSource } from './token-source.ts';
+import type { TokenSubject } from './token-subject.ts';
+
+export interface SenderOptions {
+  readonly source: TokenSource;
+  readonly fetch: FetchFunction;
+  readonly now: () => number;
+  readonly emit: Emit | undefined;
+}
+
+/** Sends a hop with the token of a subject. Never without: if there is none, it rejects and nothing is sent. */
+export type SendAuthorized = (hop: Hop, subject: TokenSubject) => Promise<Response>;
+
+/** A service that refuses even a new token is not helped by a newer one; for so long none is asked for. */
+const FRUITLESS_PAUSE_MS = 10_000;
+const MOST_PAUSES = 1000;
+
+export function createSender({ source, fetch, now, emit }: SenderOptions): SendAuthorized {
+  const pausedUntil = new LRUCache<string, number>({ max: MOST_PAUSES });
+
+  async function send(hop: Hop, subject: TokenSubject): Promise<Response> {
+    const ready = source.acquire(subject);
+    const token = ready instanceof Promise ? await unlessAborted(ready, hop.signal) : ready;
+    const response = await sendHop(fetch, hop, token.authorization);
+    return hop.replayable && refusesToken(response) ? retry(hop, subject, token, response) : response;
+  }
+
+  async function retry(
+    hop: Hop,
+    subject: TokenSubject,
+    refused: AccessToken,
+    response: Response,
+  ): Promise<Response> {
+    const { origin } = hop.url;
+    const place = `${origin} ${subject.key}`;
+    if (now() < (pausedUntil.get(place) ?? 0)) return response;
+    const renewed = await renew(hop, subject, refused, response);
+    if (renewed === undefined) return response;
+    const isNew = renewed.accessToken !== refused.accessToken;
+    if (isNew) {
+      discard(response);
+      emit?.({ type: 'retry', reason: 'invalid_token', origin });
+    }
+    const answer = isNew ? await sendHop(fetch, hop, renewed.authorization) : response;
+    if (refusesToken(answer)) pausedUntil.set(place, now() + FRUITLESS_PAUSE_MS);
+    else pausedUntil.delete(place);
+    return answer;
+  }
+
+  /** The token to use instead; `undefined` if there is none to be had: then the refusal is the answer. */
+  async function renew(
+    { signal }: Hop,
+    subject: TokenSubject,
+    refused: AccessToken,
+    response: Response,
+  ): Promise<AccessToken | undefined> {
+    try {
+      const renewing = source.renew(subject, refused);
+      return renewing instanceof Promise ? await unlessAborted(renewing, signal) : renewing;
+    } catch (error) {
+      if (isServiceAuthError(error)) return undefined;
+      discard(response);
+      throw error;
+    }
+  }
+
+  return send;
+}
+
+function refusesToken({ status, headers }: Response): boolean {
+  return status === 401 && saysInvalidToken(headers.get('www-authenticate'));
+}

@@ -1,0 +1,157 @@
+/** Which URLs may receive a token, and which token: fail closed. */
+import { isLoopback } from '../shared/http.ts';
+import type { OptionChecker } from '../shared/options.ts';
+import { readResources, readScopes } from './token-subject.ts';
+
+/** A service that is called, and what its token is asked for. */
+export interface Target {
+  /** Scheme, host and port, such as `https://orders.internal`. Every part of a URL's origin must be equal. */
+  readonly origin: string;
+  /** Covers only paths below; `/api` covers `/api` and `/api/orders`, not `/apis`. @default every path */
+  readonly pathPrefix?: string;
+  /** @default the client's `scope` */
+  readonly scope?: string | readonly string[];
+  /** @default the client's `resource` */
+  readonly resource?: string | readonly string[];
+  /** Lets the token go over plain http to another machine, as inside a mesh that encrypts. @default false */
+  readonly allowInsecure?: boolean;
+}
+
+/** The targets; a string is an origin. `'*'` covers every https (and loopback) URL: the explicit opt-out. */
+export type Targets = readonly (Target | string)[] | '*';
+
+export interface ResolvedTarget {
+  /** `'*'` where no origin was named. */
+  readonly origin: string;
+  readonly pathPrefix: string;
+  readonly scopes: readonly string[] | undefined;
+  readonly resources: readonly string[] | undefined;
+}
+
+/** Finds the target of a URL; the longest path prefix wins. `undefined`: no credential may go there. */
+export type FindTarget<T extends ResolvedTarget = ResolvedTarget> = (url: URL) => T | undefined;
+
+/** Checks the option; each mistake is a `TypeError`. */
+export function readTargets(check: OptionChecker, option: Targets): readonly ResolvedTarget[] {
+  if (option === '*') {
+    return [Object.freeze({ origin: '*', pathPrefix: '/', scopes: undefined, resources: undefined })];
+  }
+  if (!Array.isArray(option) || option.length === 0) {
+    return check.fail('targets', "a non-empty list of origins or targets, or '*'", option);
+  }
+  const targets = option.map((item) => readTarget(check, typeof item === 'string' ? { origin: item } : item));
+  const seen = new Set<string>();
+  for (const { origin, pathPrefix } of targets) {
+    const place = `${origin}${pathPrefix}`;
+    if (seen.has(place)) check.fail('targets', 'named once', place);
+    seen.add(place);
+  }
+  return targets;
+}
+
+/** The one target that a `resource` stands for; `undefined` if it is no http URL that names a place. */
+export function targetOfResource(resources: readonly string[]): Target | undefined {
+  const [resource, ...others] = resources;
+  if (resource === undefined || others.length > 0 || !URL.canParse(resource)) return undefined;
+  const { protocol, origin, pathname, search, username, password } = new URL(resource);
+  if (!isHttp(protocol) || `${search}${username}${password}` !== '') return undefined;
+  return { origin, pathPrefix: pathname };
+}
+
+function readTarget(check: OptionChecker, option: unknown): ResolvedTarget {
+  const known = ['origin', 'pathPrefix', 'scope', 'resource', 'allowInsecure'];
+  const { origin, pathPrefix, scope, resource, allowInsecure } = check.object('targets', option, known);
+  const url = readOrigin(check, origin);
+  const insecure = allowInsecure !== undefined && check.boolean('targets.allowInsecure', allowInsecure);
+  if (url.protocol === 'http:' && !isLoopback(url.hostname) && !insecure) {
+    check.fail('targets.origin', 'https; for plain http to another machine set allowInsecure', url.origin);
+  }
+  return Object.freeze({
+    origin: url.origin,
+    pathPrefix: pathPrefix === undefined ? '/' : readPathPrefix(check, url.origin, pathPrefix),
+    scopes: scope === undefined ? undefined : readScopes(check, 'targets.scope', scope),
+    resources: resource === undefined ? undefined : readResources(check, 'targets.resource', resource),
+  });
+}
+
+function readOrigin(check: OptionChecker, value: unknown): URL {
+  const rule = 'an origin such as https://orders.internal, without path, query and user';
+  const text = check.string('targets.origin', value, rule);
+  const url = URL.canParse(text) ? new URL(text) : check.fail('targets.origin', rule, text);
+  const { protocol, pathname, search, hash, username, password, hostname } = url;
+  // A user in it may hold a password, so the value is not shown.
+  if (username !== '' || password !== '') check.failSecret('targets.origin', rule);
+  if (!isHttp(protocol) || pathname !== '/' || `${search}${hash}` !== '') {
+    check.fail('targets.origin', rule, text);
+  }
+  if (hostname.includes('*')) check.fail('targets.origin', 'one origin; patterns are not known', text);
+  return url;
+}
+
+function readPathPrefix(check: OptionChecker, origin: string, value: unknown): string {
+  const rule = 'a path that begins with a slash, without query, fragment and dot segments';
+  const text = check.string('targets.pathPrefix', value, rule);
+  const url = URL.canParse(`${origin}${text}`) ? new URL(`${origin}${text}`) : undefined;
+  const clean = text.startsWith('/') && url?.origin === origin && !/[?#\\]/.test(text) && !isAmbiguous(text);
+  return clean && url !== undefined ? url.pathname : check.fail('targets.pathPrefix', rule, text);
+}
+
+/** Makes the function that finds targets. URLs are compared as parsed, never as text. */
+export function createTargetFinder<T extends ResolvedTarget>(targets: readonly T[]): FindTarget<T> {
+  const byOrigin = new Map<string, T[]>();
+  for (const target of targets) {
+    const list = byOrigin.get(target.origin) ?? [];
+    list.push(target);
+    byOrigin.set(target.origin, list);
+  }
+  for (const list of byOrigin.values()) list.sort((a, b) => b.pathPrefix.length - a.pathPrefix.length);
+  const everywhere = byOrigin.get('*')?.[0];
+
+  return (url) => {
+    const { protocol, origin, pathname } = url;
+    // blob: URLs have an origin too, hence the look at the scheme.
+    if (!isHttp(protocol) || url.username !== '' || url.password !== '') return undefined;
+    if (everywhere !== undefined) {
+      return protocol === 'https:' || isLoopback(url.hostname) ? everywhere : undefined;
+    }
+    const list = byOrigin.get(origin);
+    if (list === undefined) return undefined;
+    const dividesPaths = list.some(({ pathPrefix }) => pathPrefix !== '/');
+    if (dividesPaths && isAmbiguous(pathname)) return undefined;
+    return list.find(({ pathPrefix }) => isBelow(pathname, pathPrefix));
+  };
+}
+
+function isBelow(path: string, prefix: string): boolean {
+  if (prefix.endsWith('/')) return path.startsWith(prefix);
+  return path === prefix || path.startsWith(`${prefix}/`);
+}
+
+/** Decoders in a row that a path may meet on its way: a proxy, a gateway, a framework. */
+const MOST_DECODINGS = 4;
+
+/**
+ * Whether some server may read the path as one that climbs: dot segments hidden behind an encoded slash or
+ * backslash, encoded more than once, or with path parameters (`..;`). URL parsing has resolved the plain ones.
+ */
+function isAmbiguous(path: string): boolean {
+  let text = path;
+  for (let decodings = 0; decodings <= MOST_DECODINGS; decodings++) {
+    if (text.split(/[/\\]/).some(isDotSegment)) return true;
+    const decoded = text.replaceAll(/%(2e|2f|5c|25|3b)/gi, (_, hex: string) =>
+      String.fromCharCode(Number.parseInt(hex, 16)),
+    );
+    if (decoded === text) return false;
+    text = decoded;
+  }
+  return true;
+}
+
+function isDotSegment(segment: string): boolean {
+  const [name] = segment.split(';', 1);
+  return name === '.' || name === '..';
+}
+
+function isHttp(protocol: string): boolean {
+  return protocol === 'https:' || protocol === 'http:';
+}

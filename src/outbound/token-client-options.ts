@@ -1,0 +1,195 @@
+/** The options of a token client, checked and resolved once. */
+import { fromEnvironment, listFromEnvironment, missing, secretFromEnvironment } from '../environment.ts';
+import { createEmitter, type Emit, type EventListener } from '../events.ts';
+import { assertSecureUrl, type Fetch } from '../shared/http.ts';
+import type { Discovery } from '../shared/metadata.ts';
+import { OptionChecker } from '../shared/options.ts';
+import { type ClientAuth, clientSecretBasic, type Secret, secretReader } from './client-auth.ts';
+import { readExtraParameters, readResources, readScopes, type TokenClientIdentity } from './token-subject.ts';
+
+export interface TokenClientOptions {
+  /** The authorization server; its token endpoint is discovered. @default SERVICE_AUTH_ISSUER */
+  readonly issuer?: string | undefined;
+  /** Where its metadata is. @default both well-known places are tried, RFC 8414 first */
+  readonly discovery?: Discovery;
+  /** The token endpoint, where it shall not be discovered. */
+  readonly tokenEndpoint?: string | undefined;
+  /** @default SERVICE_AUTH_CLIENT_ID */
+  readonly clientId?: string | undefined;
+  /**
+   * The client's secret, or a function that gives it, asked for every token request. Sent with HTTP Basic;
+   * for other ways see `clientAuth`. @default SERVICE_AUTH_CLIENT_SECRET or SERVICE_AUTH_CLIENT_SECRET_FILE
+   */
+  readonly clientSecret?: Secret | undefined;
+  /** How the client authenticates, instead of `clientSecret`. */
+  readonly clientAuth?: ClientAuth;
+  /** Scopes, in a list or separated by spaces. @default SERVICE_AUTH_SCOPE */
+  readonly scope?: string | readonly string[] | undefined;
+  /** Resource indicators: absolute URIs (RFC 8707). @default SERVICE_AUTH_RESOURCE */
+  readonly resource?: string | readonly string[] | undefined;
+  /** The `audience` parameter that some servers know instead of `resource`. @default none */
+  readonly audience?: string | undefined;
+  /** Further parameters of the token request. @default none */
+  readonly extraParameters?: Readonly<Record<string, string>>;
+  readonly refresh?: RefreshOptions;
+  /** Lifetime of tokens whose answer has no `expires_in`, in seconds. @default 300 */
+  readonly defaultLifetimeSeconds?: number;
+  /** Deadline of one request to the authorization server, and of a secret's function, in milliseconds. @default 10_000 */
+  readonly timeoutMs?: number;
+  /** @default the global fetch */
+  readonly fetch?: Fetch;
+  /** The clock, in epoch milliseconds. @default Date.now */
+  readonly now?: () => number;
+  /** Spreads refreshes and retries; from 0 to below 1. @default Math.random */
+  readonly random?: () => number;
+  /** Receives every event; what it throws is ignored. @default none */
+  readonly onEvent?: EventListener;
+}
+
+export interface RefreshOptions {
+  /**
+   * How long before expiry a token is renewed in the background, in seconds: at most that long, spread over the
+   * window's first fifth, and at most half the lifetime. `0` renews at expiry only. @default 60
+   */
+  readonly aheadSeconds?: number;
+}
+
+const names = [
+  'issuer',
+  'discovery',
+  'tokenEndpoint',
+  'clientId',
+  'clientSecret',
+  'clientAuth',
+  'scope',
+  'resource',
+  'audience',
+  'extraParameters',
+  'refresh',
+  'defaultLifetimeSeconds',
+  'timeoutMs',
+  'fetch',
+  'now',
+  'random',
+  'onEvent',
+] as const satisfies readonly (keyof TokenClientOptions)[];
+/** The names of all token client options. */
+export const tokenClientOptions: readonly string[] = names;
+
+export interface TokenClientSettings {
+  readonly check: OptionChecker;
+  readonly identity: TokenClientIdentity;
+  readonly discovery: Discovery | undefined;
+  readonly clientAuth: ClientAuth;
+  /** Asked for where a call does not say otherwise. */
+  readonly scopes: readonly string[];
+  readonly resources: readonly string[];
+  readonly aheadMs: number;
+  readonly defaultLifetimeSeconds: number;
+  readonly timeoutMs: number;
+  readonly fetch: Fetch;
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly emit: Emit | undefined;
+}
+
+/**
+ * Checks the options; who asks and where comes from the environment if need be. What is asked for does not.
+ *
+ * @throws TypeError that names the option, the rule and the value.
+ */
+export function resolveTokenClient(where: string, given: TokenClientOptions): TokenClientSettings {
+  const check = new OptionChecker(where);
+  const now = check.function('now', given.now) ?? (() => Date.now());
+  const { aheadSeconds = 60 } = check.object('refresh', given.refresh ?? {}, ['aheadSeconds']);
+  const { defaultLifetimeSeconds = 300, timeoutMs = 10_000, audience } = given;
+  const server = readServer(check, where, given);
+  const clientId = given.clientId ?? fromEnvironment('SERVICE_AUTH_CLIENT_ID');
+  if (clientId === undefined) throw missing(where, 'clientId', 'SERVICE_AUTH_CLIENT_ID');
+  return Object.freeze({
+    check,
+    identity: Object.freeze({
+      ...server,
+      clientId: check.string('clientId', clientId),
+      audience: audience === undefined ? undefined : check.string('audience', audience),
+      extraParameters: readExtraParameters(check, given.extraParameters),
+    }),
+    discovery: given.discovery,
+    clientAuth: readClientAuth(check, where, given),
+    scopes: readScopes(check, 'scope', given.scope),
+    resources: readResources(check, 'resource', given.resource),
+    aheadMs: check.number('refresh.aheadSeconds', aheadSeconds, 0, 86_400, 'seconds') * 1000,
+    defaultLifetimeSeconds: check.number(
+      'defaultLifetimeSeconds',
+      defaultLifetimeSeconds,
+      1,
+      86_400,
+      'seconds',
+    ),
+    timeoutMs: check.number('timeoutMs', timeoutMs, 1, 600_000, 'milliseconds'),
+    // Looked up at each call: a global fetch that is replaced later (by instrumentation, by a test) is the one to use.
+    fetch: check.function('fetch', given.fetch) ?? ((url, init) => globalThis.fetch(url, init)),
+    now,
+    random: check.function('random', given.random) ?? (() => Math.random()),
+    emit: createEmitter(check.function('onEvent', given.onEvent), now),
+  });
+}
+
+/** Adds `scope` and `resource` from the environment where the options do not say. */
+export function withScopeFromEnvironment<T extends TokenClientOptions>(given: T): T {
+  const scope = given.scope ?? fromEnvironment('SERVICE_AUTH_SCOPE');
+  const resource = given.resource ?? listFromEnvironment('SERVICE_AUTH_RESOURCE');
+  return { ...given, scope, resource };
+}
+
+function readServer(
+  check: OptionChecker,
+  where: string,
+  { issuer, tokenEndpoint, discovery }: TokenClientOptions,
+): Pick<TokenClientIdentity, 'issuer' | 'tokenEndpoint'> {
+  if (tokenEndpoint !== undefined) {
+    checkServerUrl(check, 'tokenEndpoint', tokenEndpoint);
+    if (discovery !== undefined) check.fail('discovery', 'absent where tokenEndpoint is given', discovery);
+    return { issuer: issuer === undefined ? undefined : check.string('issuer', issuer), tokenEndpoint };
+  }
+  const named = issuer ?? fromEnvironment('SERVICE_AUTH_ISSUER');
+  if (named === undefined) throw missing(where, 'issuer (or tokenEndpoint)', 'SERVICE_AUTH_ISSUER');
+  checkServerUrl(check, 'issuer', named);
+  // RFC 8414 section 2.
+  if (/[?#]/.test(named)) check.fail('issuer', 'a URL without query and fragment', named);
+  if (discovery !== undefined) check.string('discovery', discovery);
+  if (discovery?.includes(':')) checkServerUrl(check, 'discovery', discovery);
+  return { issuer: named, tokenEndpoint: undefined };
+}
+
+/** Secrets go to this URL. One with a user in it is not shown, since it may hold a password. */
+function checkServerUrl(check: OptionChecker, option: string, value: unknown): void {
+  const rule = 'an https URL (plain http only on loopback addresses)';
+  const url = check.string(option, value, rule);
+  if (URL.canParse(url)) {
+    const { username, password } = new URL(url);
+    if (username !== '' || password !== '') check.failSecret(option, `${rule} without a user in it`);
+  }
+  try {
+    assertSecureUrl(url);
+  } catch {
+    check.fail(option, rule, url);
+  }
+}
+
+function readClientAuth(check: OptionChecker, where: string, given: TokenClientOptions): ClientAuth {
+  const { clientSecret, clientAuth } = given;
+  if (clientAuth === undefined) {
+    const secret = clientSecret ?? secretFromEnvironment(where);
+    secretReader(check, 'clientSecret', secret);
+    return clientSecretBasic(secret);
+  }
+  if (clientSecret !== undefined) {
+    check.failSecret('clientSecret', 'absent where clientAuth is given; give the secret to that function');
+  }
+  if (typeof clientAuth !== 'function') {
+    // Whatever was given instead may be a secret.
+    return check.failSecret('clientAuth', 'a function such as clientSecretBasic(secret)');
+  }
+  return clientAuth;
+}

@@ -1,0 +1,102 @@
+/** What a token is asked for, and the cache key that stands for all of it. */
+import type { OptionChecker } from '../shared/options.ts';
+
+export type Parameters = readonly (readonly [name: string, value: string])[];
+
+/** Who asks where; the same for all tokens of one client. */
+export interface TokenClientIdentity {
+  readonly issuer: string | undefined;
+  readonly tokenEndpoint: string | undefined;
+  readonly clientId: string;
+  readonly audience: string | undefined;
+  readonly extraParameters: Parameters;
+}
+
+/** One kind of token of a client. Equal keys mean equal requests, and the other way round. */
+export interface TokenSubject {
+  readonly key: string;
+  readonly scope: string | undefined;
+  readonly resources: readonly string[];
+  /** The parameters of the token request besides the grant and the client's authentication. */
+  readonly parameters: Parameters;
+}
+
+/** Makes the subject of scopes and resources that were checked. */
+export function tokenSubject(
+  identity: TokenClientIdentity,
+  scopes: readonly string[],
+  resources: readonly string[],
+): TokenSubject {
+  const { issuer, tokenEndpoint, clientId, audience, extraParameters } = identity;
+  const sortedScopes = distinct(scopes);
+  const sortedResources = distinct(resources);
+  const extra = [...extraParameters].sort(([a], [b]) => (a < b ? -1 : 1));
+  // JSON text of a tuple: no value can imitate a border between two.
+  const key = JSON.stringify([
+    issuer ?? null,
+    tokenEndpoint ?? null,
+    clientId,
+    sortedScopes,
+    sortedResources,
+    audience ?? null,
+    extra,
+  ]);
+  const scope = sortedScopes.length === 0 ? undefined : sortedScopes.join(' ');
+  const parameters: (readonly [string, string])[] = [];
+  if (scope !== undefined) parameters.push(['scope', scope]);
+  for (const resource of sortedResources) parameters.push(['resource', resource]);
+  if (audience !== undefined) parameters.push(['audience', audience]);
+  parameters.push(...extra);
+  return Object.freeze({ key, scope, resources: sortedResources, parameters });
+}
+
+function distinct(values: readonly string[]): readonly string[] {
+  return Object.freeze([...new Set(values)].sort());
+}
+
+/** Scopes from a string separated by spaces or from a list; the characters are those of RFC 6749 section 3.3. */
+export function readScopes(check: OptionChecker, option: string, value: unknown): readonly string[] {
+  if (value === undefined) return [];
+  const scopes = check.strings(option, value).flatMap((item) => item.trim().split(/\s+/));
+  for (const scope of scopes) {
+    if (!/^[\x21\x23-\x5b\x5d-\x7e]+$/.test(scope)) check.fail(option, 'scopes as in RFC 6749', scope);
+  }
+  return scopes;
+}
+
+/** Resource indicators: absolute URIs without fragment (RFC 8707 section 2). */
+export function readResources(check: OptionChecker, option: string, value: unknown): readonly string[] {
+  if (value === undefined) return [];
+  const resources = check.strings(option, value);
+  for (const resource of resources) {
+    if (!URL.canParse(resource) || resource.includes('#')) {
+      check.fail(option, 'an absolute URI without fragment; other names belong into audience', resource);
+    }
+  }
+  return resources;
+}
+
+const ownParameters = [
+  'grant_type',
+  'scope',
+  'resource',
+  'audience',
+  'client_id',
+  'client_secret',
+  'client_assertion',
+  'client_assertion_type',
+];
+
+/** Further form parameters; those that have an option of their own, or prove the client, are refused. */
+export function readExtraParameters(check: OptionChecker, value: unknown): Parameters {
+  if (value === undefined) return [];
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return check.fail('extraParameters', 'an object of strings', value);
+  }
+  return Object.entries(value).map(([name, content]) => {
+    if (ownParameters.includes(name)) check.fail('extraParameters', 'free of what service-auth sets', name);
+    // Its value is not shown: some servers take keys here.
+    if (typeof content !== 'string') return check.failSecret(`extraParameters.${name}`, 'a string');
+    return [name, content] as const;
+  });
+}
