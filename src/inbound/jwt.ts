@@ -1,6 +1,6 @@
 /** Access-token JWTs (RFC 9068, RFC 7519): header rules, key choice, signature, claims, in this order. */
 import { Fault } from '../shared/fault.ts';
-import { type Jws, type JwsHeader, own, parseJws } from '../shared/jws.ts';
+import { type JsonObject, type Jws, type JwsHeader, own, parseJsonObject, parseJws } from '../shared/jws.ts';
 import type { KeySet, VerificationKey } from '../shared/key-set.ts';
 import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
 import type { Caller } from './caller.ts';
@@ -39,9 +39,11 @@ export function createJwtVerifier(rules: JwtRules): (token: string) => MaybeProm
   function verify(token: string): MaybePromise<VerifiedToken | Fault> {
     const jws = parseJws(token, knownHeaders);
     if (jws instanceof Fault) return jws;
+    const claims = parseJsonObject(jws.payload);
+    if (claims === undefined) return new Fault('token', 'malformed_token', 'a payload that is a JSON object');
     const { alg, kid, typ } = jws.header;
     // The issuer is compared before anything is fetched: a token cannot make this service call anywhere.
-    const named = own(jws.claims, 'iss');
+    const named = own(claims, 'iss');
     const issuer = typeof named === 'string' ? rules.issuers.get(named) : undefined;
     if (issuer === undefined) {
       return new Fault('claims', 'unknown_issuer', issuerNames, typeof named === 'string' ? named : 'none');
@@ -57,14 +59,20 @@ export function createJwtVerifier(rules: JwtRules): (token: string) => MaybeProm
       return andThen(findSigner(jws, keys, 0), (key) =>
         key === undefined
           ? new Fault('signature', 'bad_signature', `a signature by a key of ${issuer.issuer}`)
-          : accept(jws, issuer, key, token),
+          : accept(jws, claims, issuer, key, token),
       );
     });
   }
 
-  function accept(jws: Jws, issuer: JwtIssuer, key: VerificationKey, token: string): VerifiedToken | Fault {
+  function accept(
+    jws: Jws,
+    claims: JsonObject,
+    issuer: JwtIssuer,
+    key: VerificationKey,
+    token: string,
+  ): VerifiedToken | Fault {
     if (!knownHeaders.has(jws.headerSegment)) remember(jws);
-    const caller = readCaller(jws.claims, issuer.issuer, token);
+    const caller = readCaller(claims, issuer.issuer, token);
     if (caller instanceof Fault) return caller;
     return checkTimes(caller, rules, rules.now()) ?? checkFixed(caller, rules) ?? { caller, key };
   }

@@ -30,7 +30,9 @@ const MOST_TOKENS = 1000;
 export function createTokenSource(settings: TokenClientSettings): TokenSource {
   const { check, identity, scopes, resources, aheadMs, now, random, emit } = settings;
   const { clientId } = identity;
-  const slots = new LRUCache<string, TokenSlot>({ max: MOST_TOKENS });
+  const filled = new LRUCache<string, TokenSlot>({ max: MOST_TOKENS });
+  // Kept apart, so that requests that never succeed push no token out.
+  const empty = new LRUCache<string, TokenSlot>({ max: MOST_TOKENS });
   const tokenEndpoint = tokenEndpointOf(settings);
   const closing = new AbortController();
   const defaultSubject = tokenSubject(identity, scopes, resources);
@@ -46,26 +48,30 @@ export function createTokenSource(settings: TokenClientSettings): TokenSource {
 
   function slotOf(subject: TokenSubject): TokenSlot {
     closing.signal.throwIfAborted();
-    let slot = slots.get(subject.key);
-    if (slot === undefined) {
-      slot = createSlot(subject);
-      slots.set(subject.key, slot);
-    }
-    return slot;
+    return filled.get(subject.key) ?? empty.get(subject.key) ?? createSlot(subject);
   }
 
   function createSlot(subject: TokenSubject): TokenSlot {
-    return createTokenSlot({
+    const { key } = subject;
+    const slot = createTokenSlot({
       aheadMs,
       now,
       random,
       request: () => unlessAborted(request(subject), closing.signal),
-      onRefreshed: ({ scope, expiresAt }, background) =>
-        emit?.({ type: 'token.refreshed', clientId, scope, expiresAt, background }),
+      onRefreshed({ scope, expiresAt }, background) {
+        // A slot that was forgotten while it waited stays forgotten.
+        if (empty.peek(key) === slot) {
+          empty.delete(key);
+          filled.set(key, slot);
+        }
+        emit?.({ type: 'token.refreshed', clientId, scope, expiresAt, background });
+      },
       onFailed: ({ code, status, oauthError, message }) =>
         emit?.({ type: 'token.refresh_failed', clientId, code, status, oauthError, message }),
       onReused: ({ expiresAt }) => emit?.({ type: 'token.reused_stale', clientId, expiresAt }),
     });
+    empty.set(key, slot);
+    return slot;
   }
 
   async function request({ scope, parameters }: TokenSubject): Promise<AccessToken> {
@@ -90,15 +96,20 @@ export function createTokenSource(settings: TokenClientSettings): TokenSource {
     subject,
     acquire: (subject) => slotOf(subject).read(),
     renew: (subject, failed) => slotOf(subject).renew(failed),
-    // A slot that is no longer in the map may still be filled, but nobody will look there.
-    forget: (subject) => (subject === undefined ? slots.clear() : void slots.delete(subject.key)),
-    forgetToken(accessToken) {
-      for (const [key, slot] of [...slots.entries()]) if (slot.holds(accessToken)) slots.delete(key);
+    forget(subject) {
+      for (const slots of [filled, empty]) {
+        if (subject === undefined) slots.clear();
+        else slots.delete(subject.key);
+      }
     },
-    state: (subject) => slots.peek(subject.key)?.state(),
+    forgetToken(accessToken) {
+      for (const [key, slot] of [...filled.entries()]) if (slot.holds(accessToken)) filled.delete(key);
+    },
+    state: ({ key }) => (filled.peek(key) ?? empty.peek(key))?.state(),
     close() {
       closing.abort(new ServiceAuthError('closed', 'the token client is closed'));
-      slots.clear();
+      filled.clear();
+      empty.clear();
     },
   };
 }

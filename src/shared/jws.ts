@@ -13,7 +13,7 @@ export interface JwsHeader {
 export interface Jws {
   readonly header: JwsHeader;
   readonly headerSegment: string;
-  readonly claims: JsonObject;
+  readonly payload: Bytes;
   readonly signingInput: Bytes;
   readonly signature: Bytes;
 }
@@ -26,30 +26,32 @@ export type KnownHeaders = ReadonlyMap<string, JwsHeader>;
 const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
- * Parses a compact JWS whose payload is a JSON object.
+ * Parses a compact JWS.
  *
- * Does not verify the signature and judges no claim. Refuses other serialisations, JWE, empty segments,
+ * Does not verify the signature and does not read the payload. Refuses other serialisations, JWE, an empty header or
+ * signature,
  * non-canonical base64url, critical extensions (RFC 7515 section 4.1.11) and unencoded payloads (RFC 7797).
  */
 export function parseJws(token: string, known?: KnownHeaders): Jws | Fault {
   const first = token.indexOf('.');
   const second = token.indexOf('.', first + 1);
-  if (first < 1 || second < first + 2 || second === token.length - 1) return malformed('three parts');
+  if (first < 1 || second < 0 || second === token.length - 1) return malformed('three parts');
   if (token.indexOf('.', second + 1) !== -1) return malformed('three parts');
 
   const headerSegment = token.slice(0, first);
   const header = known?.get(headerSegment) ?? parseHeader(headerSegment);
   if (header instanceof Fault) return header;
-  const claims = decodeJsonObject(token.slice(first + 1, second));
-  if (claims === undefined) return malformed('a payload that is a JSON object in base64url');
+  const payload = decodeBase64url(token.slice(first + 1, second));
+  if (payload === undefined) return malformed('a payload in base64url');
   const signature = decodeBase64url(token.slice(second + 1));
   if (signature === undefined) return malformed('a signature in base64url');
   const signingInput = encodeAscii(token.slice(0, second));
-  return { header, headerSegment, claims, signingInput, signature };
+  return { header, headerSegment, payload, signingInput, signature };
 }
 
 function parseHeader(segment: string): JwsHeader | Fault {
-  const header = decodeJsonObject(segment);
+  const bytes = decodeBase64url(segment);
+  const header = bytes && parseJsonObject(bytes);
   if (header === undefined) return malformed('a header that is a JSON object in base64url');
   const alg = own(header, 'alg');
   const typ = own(header, 'typ');
@@ -66,11 +68,6 @@ function parseHeader(segment: string): JwsHeader | Fault {
 
 function malformed(expected: string): Fault {
   return new Fault('token', 'malformed_token', expected);
-}
-
-function decodeJsonObject(segment: string): JsonObject | undefined {
-  const bytes = decodeBase64url(segment);
-  return bytes === undefined ? undefined : parseJsonObject(bytes);
 }
 
 const DEEPEST = 32;
