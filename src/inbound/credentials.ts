@@ -12,13 +12,16 @@ export interface AuthRequest {
   };
 }
 
+const SPACE = 0x20;
+
 /** Longer tokens are refused before anything of them is read. */
 export const LONGEST_TOKEN = 16 * 1024;
 
 /** The token of an `Authorization` header: `undefined` if there is no header, a fault if it is not a Bearer token. */
 export function readCredentials(header: string | null | undefined): string | Fault | undefined {
   if (header === null || header === undefined) return undefined;
-  if (header.startsWith('Bearer ')) return header.slice(7);
+  // Nearly every header; all spellings that RFC 9110 allows besides are read below.
+  if (header.startsWith('Bearer ') && header.charCodeAt(7) !== SPACE) return header.slice(7);
   return readUnusual(header);
 }
 
@@ -29,7 +32,9 @@ function readUnusual(header: string): string | Fault {
   if (scheme.length !== 6 || scheme.toLowerCase() !== 'bearer') {
     return new Fault('credentials', 'unsupported_scheme', 'Bearer', scheme.slice(0, 20));
   }
-  return space === -1 ? '' : header.slice(space + 1);
+  let at = scheme.length;
+  while (header.charCodeAt(at) === SPACE) at++;
+  return header.slice(at);
 }
 
 export function checkLength(token: string): Fault | undefined {

@@ -10,6 +10,7 @@ interface NodeProcess {
 export interface NodeCrypto {
   createPublicKey(input: { key: object; format: 'jwk' }): object;
   verify(hash: string | null, data: Bytes, key: object, signature: Bytes): boolean;
+  createHash(hash: string): { update(data: Bytes): { digest(): Bytes } };
   createHmac(hash: string, secret: Bytes): { update(data: Bytes): { digest(): Bytes } };
   timingSafeEqual(a: Bytes, b: Bytes): boolean;
 }
