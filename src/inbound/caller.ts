@@ -1,4 +1,4 @@
-import { type JsonObject, own } from '../shared/jws.ts';
+import type { JsonObject } from '../shared/jws.ts';
 
 export interface CallerFields {
   readonly issuer: string;
@@ -62,8 +62,8 @@ export class Caller {
     this.issuedAt = fields.issuedAt;
     this.tokenId = fields.tokenId;
     this.scheme = fields.scheme;
-    this.confirmation = objectClaim(fields.claims, 'cnf');
-    this.actor = objectClaim(fields.claims, 'act');
+    this.confirmation = asObject(fields.claims.cnf);
+    this.actor = asObject(fields.claims.act);
     this.claims = fields.claims;
     this.#token = token;
     Object.freeze(this);
@@ -79,8 +79,7 @@ export class Caller {
   }
 }
 
-function objectClaim(claims: JsonObject, name: string): JsonObject | undefined {
-  const value = own(claims, name);
+function asObject(value: unknown): JsonObject | undefined {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
     ? (value as JsonObject)
     : undefined;

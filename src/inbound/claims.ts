@@ -1,6 +1,6 @@
 /** Pure checks of verified claims (RFC 7519 section 4.1, RFC 9068 section 4); the clock is passed in. */
 import { Fault } from '../shared/fault.ts';
-import { type JsonObject, own } from '../shared/jws.ts';
+import type { JsonObject } from '../shared/jws.ts';
 import { Caller } from './caller.ts';
 
 export interface ClaimRules {
@@ -44,24 +44,34 @@ export function checkTyp(typ: string | undefined, accepted: readonly string[] | 
 
 /** Makes the caller of verified claims; a fault where a claim is not of its type. */
 export function readCaller(claims: JsonObject, issuer: string, token: string): Caller | Fault {
-  const expiresAt = own(claims, 'exp');
+  const expiresAt = claims.exp;
   if (!isTime(expiresAt) || expiresAt === 0) return invalid('exp as a finite number above 0', expiresAt);
-  const issuedAt = own(claims, 'iat');
+  const issuedAt = claims.iat;
   if (issuedAt !== undefined && !isTime(issuedAt)) return invalid('iat as a finite number', issuedAt);
-  const subject = own(claims, 'sub');
+  const subject = claims.sub;
   if (subject !== undefined && typeof subject !== 'string') return invalid('sub as a string', subject);
-  const tokenId = own(claims, 'jti');
+  const tokenId = claims.jti;
   if (tokenId !== undefined && typeof tokenId !== 'string') return invalid('jti as a string', tokenId);
-  const audience = readAudience(own(claims, 'aud'));
-  if (audience === undefined) return invalid('aud as a string or a list of strings', own(claims, 'aud'));
+  const audience = readAudience(claims.aud);
+  if (audience === undefined) return invalid('aud as a string or a list of strings', claims.aud);
   const scopes = readScopes(claims);
   if (scopes === undefined) return invalid('scope as a string or a list of strings', 'another type');
   const clientId = readClientId(claims);
   const kind = isService(claims, subject, clientId) ? 'service' : 'user';
-  const scheme = 'Bearer';
-  const times = { expiresAt, issuedAt };
   return new Caller(
-    { issuer, subject, clientId, kind, audience, scopes, tokenId, scheme, claims, ...times },
+    {
+      issuer,
+      subject,
+      clientId,
+      kind,
+      audience,
+      scopes,
+      expiresAt,
+      issuedAt,
+      tokenId,
+      scheme: 'Bearer',
+      claims,
+    },
     token,
   );
 }
@@ -72,7 +82,7 @@ export function checkTimes(caller: Caller, rules: ClaimRules, nowMs: number): Fa
   const { clockToleranceSeconds: tolerance, maxTokenAgeSeconds: maxAge } = rules;
   const { expiresAt, issuedAt } = caller;
   if (now >= expiresAt + tolerance) return untimely('expired', `exp after ${now}`, expiresAt, caller);
-  const notBefore = own(caller.claims, 'nbf');
+  const notBefore = caller.claims.nbf;
   if (notBefore !== undefined) {
     if (!isTime(notBefore)) return invalid('nbf as a finite number', notBefore, caller);
     if (now < notBefore - tolerance) return untimely('not_yet_valid', `nbf up to ${now}`, notBefore, caller);
@@ -109,7 +119,7 @@ export function checkFixed(caller: Caller, rules: ClaimRules): Fault | undefined
     return new Fault('claims', 'wrong_token_kind', 'an access token', foreign, caller);
   }
   // A bound token is worth nothing without its proof; passing it as Bearer would undo the binding.
-  if (own(claims, 'cnf') !== undefined) {
+  if (claims.cnf !== undefined) {
     return new Fault('claims', 'sender_constraint', 'a token that is not bound to a key', 'cnf', caller);
   }
   return undefined;
@@ -123,11 +133,11 @@ const foreignClaims = ['at_hash', 'c_hash', 's_hash', 'events'] as const;
 
 /** Tells ID, refresh and logout tokens, which some issuers sign with the same keys and without a `typ` header. */
 function foreignKind(claims: JsonObject): string | undefined {
-  const use = own(claims, 'token_use');
+  const use = claims.token_use;
   if (use === 'id' || use === 'refresh') return `token_use ${use}`;
-  const typ = own(claims, 'typ');
+  const typ = claims.typ;
   if (typ === 'ID' || typ === 'Refresh' || typ === 'Offline' || typ === 'Logout') return `typ ${typ}`;
-  return foreignClaims.find((name) => own(claims, name) !== undefined);
+  return foreignClaims.find((name) => claims[name] !== undefined);
 }
 
 function readAudience(value: unknown): readonly string[] | undefined {
@@ -138,8 +148,7 @@ function readAudience(value: unknown): readonly string[] | undefined {
 
 /** The first present of the claims that issuers put scopes in; `undefined` if that one is malformed. */
 function readScopes(claims: JsonObject): readonly string[] | undefined {
-  const value =
-    own(claims, 'scope') ?? own(claims, 'scp') ?? own(claims, 'scopes') ?? own(claims, 'permissions') ?? [];
+  const value = claims.scope ?? claims.scp ?? claims.scopes ?? claims.permissions ?? [];
   if (typeof value === 'string') return splitScopes(value);
   return isStrings(value) ? value : undefined;
 }
@@ -153,7 +162,7 @@ const clientClaims = ['client_id', 'azp', 'appid', 'cid'] as const;
 
 function readClientId(claims: JsonObject): string | undefined {
   for (const name of clientClaims) {
-    const value = own(claims, name);
+    const value = claims[name];
     if (typeof value === 'string') return value;
   }
   return undefined;
@@ -161,7 +170,7 @@ function readClientId(claims: JsonObject): string | undefined {
 
 /** A service's token names no other subject than its client (RFC 9068 section 2.2), or says what it is. */
 function isService(claims: JsonObject, subject: string | undefined, clientId: string | undefined): boolean {
-  if (own(claims, 'token_type') === 'service') return true;
+  if (claims.token_type === 'service') return true;
   return subject === undefined || subject === clientId;
 }
 

@@ -1,6 +1,6 @@
 /** Access-token JWTs (RFC 9068, RFC 7519): header rules, key choice, signature, claims, in this order. */
 import { Fault } from '../shared/fault.ts';
-import { type JsonObject, type Jws, type JwsHeader, own, parseJsonObject, parseJws } from '../shared/jws.ts';
+import { type JsonObject, type Jws, type JwsHeader, parseJsonObject, parseJws } from '../shared/jws.ts';
 import type { KeySet, VerificationKey } from '../shared/key-set.ts';
 import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
 import type { Caller } from './caller.ts';
@@ -43,7 +43,7 @@ export function createJwtVerifier(rules: JwtRules): (token: string) => MaybeProm
     if (claims === undefined) return new Fault('token', 'malformed_token', 'a payload that is a JSON object');
     const { alg, kid, typ } = jws.header;
     // The issuer is compared before anything is fetched: a token cannot make this service call anywhere.
-    const named = own(claims, 'iss');
+    const named = claims.iss;
     const issuer = typeof named === 'string' ? rules.issuers.get(named) : undefined;
     if (issuer === undefined) {
       return new Fault('claims', 'unknown_issuer', issuerNames, typeof named === 'string' ? named : 'none');

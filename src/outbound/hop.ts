@@ -27,9 +27,7 @@ export function firstHop(where: string, input: string | URL | Request, init: Req
   const request = input instanceof Request ? input : undefined;
   // Whatever else was given is made text once, so that what is judged is what is sent.
   const text = request?.url ?? String(input);
-  // The text is not shown: a query may hold what is not for logs.
-  if (!URL.canParse(text)) throw new TypeError(`${where}: the URL must be absolute`);
-  const url = new URL(text);
+  const url = parseUrl(where, text);
   const body = init?.body ?? null;
   const headers = readHeaders(init?.headers ?? request?.headers);
   if (hasAuthorization(headers)) {
@@ -40,10 +38,19 @@ export function firstHop(where: string, input: string | URL | Request, init: Req
     input: request ?? url.href,
     init,
     headers,
-    method: normalMethod(init?.method ?? request?.method ?? 'GET'),
+    method: init?.method ?? request?.method ?? 'GET',
     signal: init?.signal ?? request?.signal ?? undefined,
     replayable: body === null ? (request?.body ?? null) === null : isReplayable(body),
   };
+}
+
+function parseUrl(where: string, text: string): URL {
+  try {
+    return new URL(text);
+  } catch {
+    // The text is not shown: a query may hold what is not for logs.
+    throw new TypeError(`${where}: the URL must be absolute`);
+  }
 }
 
 /** As the Fetch standard does (2.2.1): any other method is case-sensitive. */
@@ -128,7 +135,8 @@ export function redirectLocation(response: Response, from: URL): URL | undefined
  * @throws ServiceAuthError `redirect_refused` if the body would have to be sent again and cannot be.
  */
 export function nextHop(hop: Hop, status: number, url: URL): Hop {
-  const { method, signal } = hop;
+  const { signal } = hop;
+  const method = normalMethod(hop.method);
   const toGet =
     (status === 303 && method !== 'GET' && method !== 'HEAD') ||
     ((status === 301 || status === 302) && method === 'POST');

@@ -12,7 +12,7 @@ export function decodeBase64url(text: string): Bytes | undefined {
   if (nodeBuffer === undefined) return decodePortable(text);
   // Node skips what it does not know; encoding again and comparing sees everything it skipped.
   const bytes = nodeBuffer.from(text, 'base64url');
-  return encodeBase64url(bytes) === text ? bytes : undefined;
+  return bytes.toString('base64url') === text ? bytes : undefined;
 }
 
 const encoder = new TextEncoder();

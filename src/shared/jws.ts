@@ -72,15 +72,33 @@ function malformed(expected: string): Fault {
 
 const DEEPEST = 32;
 
-/** Parses UTF-8 JSON text that is an object of bounded depth; `undefined` for anything else. */
+/**
+ * Parses UTF-8 JSON text that is an object of bounded depth; `undefined` for anything else.
+ *
+ * Members may be read directly: nothing that a polluted prototype holds is seen through the result.
+ */
 export function parseJsonObject(bytes: Bytes): JsonObject | undefined {
   try {
-    const value: unknown = JSON.parse(strictDecoder.decode(bytes));
+    const text = strictDecoder.decode(bytes);
+    const value: unknown = isPrototypePolluted() ? JSON.parse(text, withoutPrototype) : JSON.parse(text);
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
     return freezeJson(value, DEEPEST) ? (value as JsonObject) : undefined;
   } catch {
     return undefined;
   }
+}
+
+const empty = {};
+
+/** Whether somebody has added a member to every object of this program, as prototype pollution does. */
+function isPrototypePolluted(): boolean {
+  for (const _ in empty) return true;
+  return false;
+}
+
+function withoutPrototype(_name: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.assign(Object.create(null), value);
 }
 
 /** Freezes parsed JSON to its leaves; `false` if it is deeper than allowed. */

@@ -16,7 +16,7 @@ export interface NodeCrypto {
 }
 
 export interface NodeBuffer {
-  from(text: string, encoding: 'base64url' | 'latin1'): Bytes;
+  from(text: string, encoding: 'base64url' | 'latin1'): Bytes & { toString(encoding: 'base64url'): string };
   from(bytes: ArrayBufferLike, offset: number, length: number): { toString(encoding: string): string };
 }
 
