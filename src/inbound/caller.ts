@@ -6,7 +6,8 @@ export interface CallerFields {
   readonly clientId: string | undefined;
   readonly kind: 'service' | 'user';
   readonly audience: readonly string[];
-  readonly scopes: Iterable<string>;
+  /** Separated by spaces, or a list. */
+  readonly scopes: string | readonly string[];
   readonly expiresAt: number;
   readonly issuedAt: number | undefined;
   readonly tokenId: string | undefined;
@@ -57,7 +58,7 @@ export class Caller {
     this.clientId = fields.clientId;
     this.kind = fields.kind;
     this.audience = Object.freeze(fields.audience);
-    this.scopes = new ScopeSet(fields.scopes);
+    this.scopes = toScopeSet(fields.scopes);
     this.expiresAt = fields.expiresAt;
     this.issuedAt = fields.issuedAt;
     this.tokenId = fields.tokenId;
@@ -83,6 +84,20 @@ function asObject(value: unknown): JsonObject | undefined {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
     ? (value as JsonObject)
     : undefined;
+}
+
+const scopeSets = new Map<string, ReadonlySet<string>>();
+const MOST_SCOPE_SETS = 256;
+
+/** Services see few distinct scope texts, and their sets cannot be changed, so that callers may share them. */
+function toScopeSet(scopes: string | readonly string[]): ReadonlySet<string> {
+  if (typeof scopes !== 'string') return new ScopeSet(scopes);
+  let set = scopeSets.get(scopes);
+  if (set !== undefined) return set;
+  set = new ScopeSet(scopes.split(' ').filter((scope) => scope !== ''));
+  if (scopeSets.size >= MOST_SCOPE_SETS) scopeSets.clear();
+  scopeSets.set(scopes, set);
+  return set;
 }
 
 /** A set that no one can change: freezing alone does not stop `add`. */

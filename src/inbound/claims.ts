@@ -147,15 +147,9 @@ function readAudience(value: unknown): readonly string[] | undefined {
 }
 
 /** The first present of the claims that issuers put scopes in; `undefined` if that one is malformed. */
-function readScopes(claims: JsonObject): readonly string[] | undefined {
-  const value = claims.scope ?? claims.scp ?? claims.scopes ?? claims.permissions ?? [];
-  if (typeof value === 'string') return splitScopes(value);
-  return isStrings(value) ? value : undefined;
-}
-
-function splitScopes(text: string): readonly string[] {
-  const scopes = text.split(' ');
-  return scopes.includes('') ? scopes.filter((scope) => scope !== '') : scopes;
+function readScopes(claims: JsonObject): string | readonly string[] | undefined {
+  const value = claims.scope ?? claims.scp ?? claims.scopes ?? claims.permissions ?? '';
+  return typeof value === 'string' || isStrings(value) ? value : undefined;
 }
 
 const clientClaims = ['client_id', 'azp', 'appid', 'cid'] as const;

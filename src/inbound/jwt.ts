@@ -51,7 +51,7 @@ export function createJwtVerifier(rules: JwtRules): (token: string) => MaybeProm
     if (!issuer.algorithms.has(alg)) {
       return new Fault('key', 'algorithm_not_allowed', [...issuer.algorithms].join(' '), alg);
     }
-    const wrongTyp = checkTyp(typ, rules.typ);
+    const wrongTyp = jws.headerKnown ? undefined : checkTyp(typ, rules.typ);
     if (wrongTyp !== undefined) return wrongTyp;
     return andThen(issuer.keys.find(alg, kid), (keys) => {
       if (keys.length === 0)
@@ -71,7 +71,7 @@ export function createJwtVerifier(rules: JwtRules): (token: string) => MaybeProm
     key: VerificationKey,
     token: string,
   ): VerifiedToken | Fault {
-    if (!knownHeaders.has(jws.headerSegment)) remember(jws);
+    if (!jws.headerKnown) remember(jws);
     const caller = readCaller(claims, issuer.issuer, token);
     if (caller instanceof Fault) return caller;
     return checkTimes(caller, rules, rules.now()) ?? checkFixed(caller, rules) ?? { caller, key };

@@ -1,4 +1,4 @@
-/** Sending with a token, and the one retry after a token was refused (RFC 6750 section 3.1). */
+/** The one retry after a token was refused (RFC 6750 section 3.1). */
 import { LRUCache } from 'lru-cache';
 import { isServiceAuthError } from '../errors.ts';
 import type { Emit } from '../events.ts';
@@ -9,29 +9,27 @@ import { discard, type FetchFunction, type Hop, sendHop } from './hop.ts';
 import type { TokenSource } from './token-source.ts';
 import type { TokenSubject } from './token-subject.ts';
 
-export interface SenderOptions {
+export interface RetryOptions {
   readonly source: TokenSource;
   readonly fetch: FetchFunction;
   readonly now: () => number;
   readonly emit: Emit | undefined;
 }
 
-/** Sends a hop with the token of a subject. Never without: if there is none, it rejects and nothing is sent. */
-export type SendAuthorized = (hop: Hop, subject: TokenSubject) => Promise<Response>;
+/** Gives the answer to a hop whose token was refused: that of one more attempt, or the refusal itself. */
+export type Retry = (
+  hop: Hop,
+  subject: TokenSubject,
+  refused: AccessToken,
+  response: Response,
+) => Promise<Response>;
 
 /** A service that refuses even a new token is not helped by a newer one; for so long none is asked for. */
 const FRUITLESS_PAUSE_MS = 10_000;
 const MOST_PAUSES = 1000;
 
-export function createSender({ source, fetch, now, emit }: SenderOptions): SendAuthorized {
+export function createRetry({ source, fetch, now, emit }: RetryOptions): Retry {
   const pausedUntil = new LRUCache<string, number>({ max: MOST_PAUSES });
-
-  async function send(hop: Hop, subject: TokenSubject): Promise<Response> {
-    const ready = source.acquire(subject);
-    const token = ready instanceof Promise ? await unlessAborted(ready, hop.signal) : ready;
-    const response = await sendHop(fetch, hop, token.authorization);
-    return hop.replayable && refusesToken(response) ? retry(hop, subject, token, response) : response;
-  }
 
   async function retry(
     hop: Hop,
@@ -41,7 +39,7 @@ export function createSender({ source, fetch, now, emit }: SenderOptions): SendA
   ): Promise<Response> {
     const { origin } = hop.url;
     const place = `${origin} ${subject.key}`;
-    if (now() < (pausedUntil.get(place) ?? 0)) return response;
+    if (!hop.replayable || now() < (pausedUntil.get(place) ?? 0)) return response;
     const renewed = await renew(hop, subject, refused, response);
     if (renewed === undefined) return response;
     const isNew = renewed.accessToken !== refused.accessToken;
@@ -72,9 +70,10 @@ export function createSender({ source, fetch, now, emit }: SenderOptions): SendA
     }
   }
 
-  return send;
+  return retry;
 }
 
-function refusesToken({ status, headers }: Response): boolean {
+/** Whether the answer is a 401 that blames the token. */
+export function refusesToken({ status, headers }: Response): boolean {
   return status === 401 && saysInvalidToken(headers.get('www-authenticate'));
 }

@@ -15,13 +15,6 @@ export function decodeBase64url(text: string): Bytes | undefined {
   return bytes.toString('base64url') === text ? bytes : undefined;
 }
 
-const encoder = new TextEncoder();
-
-/** The bytes of text that is known to be ASCII. */
-export function encodeAscii(text: string): Bytes {
-  return nodeBuffer === undefined ? encoder.encode(text) : nodeBuffer.from(text, 'latin1');
-}
-
 export function encodeBase64url(bytes: Uint8Array): string {
   if (nodeBuffer === undefined) return encodePortable(bytes);
   return nodeBuffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64url');

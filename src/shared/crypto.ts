@@ -3,7 +3,7 @@
  * hand-over to a thread; elsewhere WebCrypto is used.
  */
 import type { MaybePromise } from './maybe-async.ts';
-import { type NodeCrypto, nodeCrypto } from './runtime.ts';
+import { type NodeCrypto, nodeBuffer, nodeCrypto } from './runtime.ts';
 
 /** The signature algorithms of RFC 7518, RFC 8037 and RFC 9864 that service-auth can verify. */
 export const keyAlgorithms = [
@@ -27,8 +27,8 @@ export type JwsAlgorithm = KeyAlgorithm | SecretAlgorithm;
 
 export type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Tells whether a signature is that of the data. Never throws for bad signatures. */
-export type VerifySignature = (data: Bytes, signature: Bytes) => MaybePromise<boolean>;
+/** Tells whether a signature is that of a text of one byte a character. Never throws for bad signatures. */
+export type VerifySignature = (text: string, signature: Bytes) => MaybePromise<boolean>;
 
 /** A JSON Web Key (RFC 7517) as it comes from outside: nothing in it is believed until it was looked at. */
 export interface Jwk {
@@ -91,6 +91,18 @@ const schemes: Readonly<Record<KeyAlgorithm, Scheme>> = {
   Ed25519: ed25519,
 };
 
+function toBytes(text: string): Bytes {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+}
+
+const scratch = nodeBuffer?.alloc(32 * 1024);
+
+/** The text's bytes in a buffer that is used again at once: for synchronous use only. */
+function toScratch(text: string): Bytes {
+  if (scratch === undefined || text.length > scratch.length) return toBytes(text);
+  return scratch.subarray(0, scratch.write(text, 'latin1'));
+}
+
 /** Whether a key of this type and curve may serve the algorithm at all. */
 export function keyFitsAlgorithm(jwk: Jwk, algorithm: KeyAlgorithm): boolean {
   const scheme = schemes[algorithm];
@@ -112,7 +124,7 @@ export function importPublicKey(jwk: Jwk, algorithm: KeyAlgorithm): VerifySignat
   const verify =
     nodeCrypto === undefined ? webVerify(publicJwk, scheme) : nodeVerify(nodeCrypto, publicJwk, scheme);
   if (length === undefined) return verify;
-  return (data, signature) => signature.length === length && verify(data, signature);
+  return (text, signature) => signature.length === length && verify(text, signature);
 }
 
 function nodeVerify(node: NodeCrypto, publicJwk: object, scheme: Scheme): VerifySignature {
@@ -124,7 +136,7 @@ function nodeVerify(node: NodeCrypto, publicJwk: object, scheme: Scheme): Verify
       : scheme.pssSaltBytes === undefined
         ? key
         : { key, padding: PSS_PADDING, saltLength: scheme.pssSaltBytes };
-  return (data, signature) => node.verify(hash, data, input, signature);
+  return (text, signature) => node.verify(hash, toScratch(text), input, signature);
 }
 
 function webVerify(publicJwk: object, scheme: Scheme): VerifySignature {
@@ -135,9 +147,9 @@ function webVerify(publicJwk: object, scheme: Scheme): VerifySignature {
     ...(scheme.pssSaltBytes !== undefined && { saltLength: scheme.pssSaltBytes }),
   };
   let key: CryptoKey | undefined;
-  return async (data, signature) => {
+  return async (text, signature) => {
     key ??= await crypto.subtle.importKey('jwk', publicJwk, parameters, false, ['verify']);
-    return crypto.subtle.verify(parameters, key, signature, data);
+    return crypto.subtle.verify(parameters, key, signature, toBytes(text));
   };
 }
 
@@ -146,15 +158,15 @@ export function importSecret(secret: Bytes, algorithm: SecretAlgorithm): VerifyS
   const bits = Number(algorithm.slice(2));
   const node = nodeCrypto;
   if (node !== undefined) {
-    return (data, signature) =>
+    return (text, signature) =>
       signature.length === bits / 8 &&
-      node.timingSafeEqual(node.createHmac(`sha${bits}`, secret).update(data).digest(), signature);
+      node.timingSafeEqual(node.createHmac(`sha${bits}`, secret).update(toScratch(text)).digest(), signature);
   }
   const parameters = { name: 'HMAC', hash: `SHA-${bits}` };
   let key: CryptoKey | undefined;
-  return async (data, signature) => {
+  return async (text, signature) => {
     key ??= await crypto.subtle.importKey('raw', secret, parameters, false, ['verify']);
-    return crypto.subtle.verify('HMAC', key, signature, data);
+    return crypto.subtle.verify('HMAC', key, signature, toBytes(text));
   };
 }
 

@@ -1,5 +1,5 @@
 /** Strict parsing of the JWS compact serialisation (RFC 7515 section 3.1): one spelling, one meaning. */
-import { decodeBase64url, encodeAscii } from './base64url.ts';
+import { decodeBase64url } from './base64url.ts';
 import type { Bytes } from './crypto.ts';
 import { Fault } from './fault.ts';
 
@@ -13,8 +13,11 @@ export interface JwsHeader {
 export interface Jws {
   readonly header: JwsHeader;
   readonly headerSegment: string;
+  /** Whether the header came from `known`, and so was judged before. */
+  readonly headerKnown: boolean;
   readonly payload: Bytes;
-  readonly signingInput: Bytes;
+  /** Header and payload as they were signed: ASCII text, one byte a character. */
+  readonly signingInput: string;
   readonly signature: Bytes;
 }
 
@@ -39,14 +42,15 @@ export function parseJws(token: string, known?: KnownHeaders): Jws | Fault {
   if (token.indexOf('.', second + 1) !== -1) return malformed('three parts');
 
   const headerSegment = token.slice(0, first);
-  const header = known?.get(headerSegment) ?? parseHeader(headerSegment);
+  const knownHeader = known?.get(headerSegment);
+  const header = knownHeader ?? parseHeader(headerSegment);
   if (header instanceof Fault) return header;
   const payload = decodeBase64url(token.slice(first + 1, second));
   if (payload === undefined) return malformed('a payload in base64url');
   const signature = decodeBase64url(token.slice(second + 1));
   if (signature === undefined) return malformed('a signature in base64url');
-  const signingInput = encodeAscii(token.slice(0, second));
-  return { header, headerSegment, payload, signingInput, signature };
+  const signingInput = token.slice(0, second);
+  return { header, headerSegment, headerKnown: header === knownHeader, payload, signingInput, signature };
 }
 
 function parseHeader(segment: string): JwsHeader | Fault {

@@ -118,7 +118,8 @@ function modulusBits(n: string): number {
 function select(set: ParsedKeySet, algorithm: string, kid: string | undefined): readonly VerificationKey[] {
   const keys = set.keys.get(algorithm) ?? [];
   if (kid === undefined) return keys.slice(0, MOST_CANDIDATES);
-  return keys.filter((key) => key.kid === kid);
+  // The usual set has one key for an algorithm, and needs no new list.
+  return keys.every((key) => key.kid === kid) ? keys : keys.filter((key) => key.kid === kid);
 }
 
 /** Keys that are configured, not fetched. */

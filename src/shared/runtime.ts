@@ -16,7 +16,8 @@ export interface NodeCrypto {
 }
 
 export interface NodeBuffer {
-  from(text: string, encoding: 'base64url' | 'latin1'): Bytes & { toString(encoding: 'base64url'): string };
+  alloc(size: number): Bytes & { write(text: string, encoding: 'latin1'): number };
+  from(text: string, encoding: 'base64url'): Bytes & { toString(encoding: 'base64url'): string };
   from(bytes: ArrayBufferLike, offset: number, length: number): { toString(encoding: string): string };
 }
 

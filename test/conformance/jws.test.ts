@@ -52,7 +52,7 @@ async function verifyRaw(
 ): Promise<boolean> {
   try {
     const verify = importPublicKey(jwk ?? {}, options.alg as KeyAlgorithm);
-    return await verify(bytes(message), bytes(signature));
+    return await verify(Buffer.from(bytes(message)).toString('latin1'), bytes(signature));
   } catch {
     return false;
   }
