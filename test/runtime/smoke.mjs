@@ -40,4 +40,6 @@ const response = await authedFetch('https://orders.example/orders');
 assert.equal(response.status, 200);
 assert.deepEqual(await response.json(), { client: 'billing' });
 assert.equal((await orders(new Request('https://orders.example/orders'))).status, 401);
-console.log(`the package works on ${process.release?.name ?? 'this runtime'} ${process.version}`);
+const { Bun, Deno } = globalThis;
+const runtime = Bun ? `Bun ${Bun.version}` : Deno ? `Deno ${Deno.version.deno}` : `Node ${process.version}`;
+console.log(`the package works on ${runtime}`);
