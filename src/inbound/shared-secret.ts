@@ -1,7 +1,8 @@
 /** The `secret` of an issuer: long enough, and never a public key in disguise. */
 import { decodeBase64url } from '../shared/base64url.ts';
-import { type Bytes, type SecretAlgorithm, secretAlgorithms } from '../shared/crypto.ts';
+import { type SecretAlgorithm, secretAlgorithms } from '../shared/crypto.ts';
 import type { OptionChecker } from '../shared/options.ts';
+import type { Bytes } from '../shared/runtime.ts';
 
 export interface SharedSecret {
   readonly bytes: Bytes;

@@ -1,6 +1,7 @@
 /** Request bodies, bounded before they are read and strict in their encoding. */
-import type { Bytes } from '../shared/crypto.ts';
+import { readBounded } from '../shared/http.ts';
 import { type JsonObject, parseJsonObject } from '../shared/jws.ts';
+import type { Bytes } from '../shared/runtime.ts';
 import { OAuthFault } from './oauth-fault.ts';
 
 /** The parameters of a form; each has one value, save for those that may be repeated. */
@@ -20,7 +21,7 @@ export async function readForm(request: Request): Promise<Form | OAuthFault> {
   if (mediaType(request) !== 'application/x-www-form-urlencoded') {
     return new OAuthFault('invalid_request', 'the content type must be application/x-www-form-urlencoded');
   }
-  const bytes = await readBody(request);
+  const bytes = await readBounded(request, LARGEST_BODY);
   if (bytes === undefined) {
     return new OAuthFault('invalid_request', `the body is larger than ${LARGEST_BODY} bytes`, 413);
   }
@@ -44,7 +45,7 @@ export type JsonBody =
 
 /** Reads a JSON object; no body at all counts as an empty one where that is allowed. */
 export async function readJson(request: Request, { allowEmpty = false } = {}): Promise<JsonBody> {
-  const bytes = await readBody(request);
+  const bytes = await readBounded(request, LARGEST_BODY);
   if (bytes === undefined) return { status: 413, detail: `the body is larger than ${LARGEST_BODY} bytes` };
   if (allowEmpty && bytes.length === 0) return { json: {} };
   if (mediaType(request) !== 'application/json') {
@@ -65,28 +66,4 @@ function decode(bytes: Bytes): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-async function readBody(request: Request): Promise<Bytes | undefined> {
-  const reader = request.body?.getReader();
-  if (reader === undefined) return new Uint8Array(0);
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    length += value.byteLength;
-    if (length > LARGEST_BODY) {
-      void reader.cancel().catch(() => {});
-      return undefined;
-    }
-    chunks.push(value);
-  }
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return bytes;
 }

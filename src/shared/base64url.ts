@@ -1,6 +1,5 @@
 /** Base64url without padding (RFC 4648 section 5, RFC 7515 section 2), strict in decoding. */
-import type { Bytes } from './crypto.ts';
-import { nodeBuffer } from './runtime.ts';
+import { type Bytes, nodeBuffer } from './runtime.ts';
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 

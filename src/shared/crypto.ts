@@ -3,7 +3,7 @@
  * hand-over to a thread; elsewhere WebCrypto is used.
  */
 import type { MaybePromise } from './maybe-async.ts';
-import { type NodeCrypto, nodeBuffer, nodeCrypto } from './runtime.ts';
+import { type Bytes, type NodeCrypto, nodeBuffer, nodeCrypto } from './runtime.ts';
 
 /** The signature algorithms of RFC 7518, RFC 8037 and RFC 9864 that service-auth can verify. */
 export const keyAlgorithms = [
@@ -24,8 +24,6 @@ export const secretAlgorithms = ['HS256', 'HS384', 'HS512'] as const;
 export type KeyAlgorithm = (typeof keyAlgorithms)[number];
 export type SecretAlgorithm = (typeof secretAlgorithms)[number];
 export type JwsAlgorithm = KeyAlgorithm | SecretAlgorithm;
-
-export type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Tells whether a signature is that of a text of one byte a character. Never throws for bad signatures. */
 export type VerifySignature = (text: string, signature: Bytes) => MaybePromise<boolean>;

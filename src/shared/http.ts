@@ -1,7 +1,7 @@
 /** Bounded requests for JSON: a deadline, a size, no redirects, https. Every remote document comes through here. */
 import { ServiceAuthError } from '../errors.ts';
-import type { Bytes } from './crypto.ts';
 import { type JsonObject, parseJsonObject } from './jws.ts';
+import type { Bytes } from './runtime.ts';
 
 export type Fetch = (input: string, init?: RequestInit) => Promise<Response>;
 
@@ -105,31 +105,43 @@ async function exchange(
     void response.body?.cancel().catch(() => {});
     throw new ServiceAuthError('redirect_refused', `${url} answered with a redirect`, { status });
   }
-  const bytes = await readBounded(response, url, maxBytes);
+  const bytes = await readAnswer(response, url, maxBytes);
   return { status, headers: response.headers, json: parseJsonObject(bytes) };
 }
 
-async function readBounded(response: Response, url: string, maxBytes: number): Promise<Bytes> {
-  const tooLarge = (): ServiceAuthError =>
-    new ServiceAuthError('response_too_large', `${url} answered with more than ${maxBytes} bytes`, {
-      status: response.status,
-    });
-  const reader = response.body?.getReader();
+async function readAnswer(response: Response, url: string, maxBytes: number): Promise<Bytes> {
+  const { status } = response;
+  let bytes: Bytes | undefined;
+  try {
+    bytes = await readBounded(response, maxBytes);
+  } catch (error) {
+    throw networkError(url, error);
+  }
+  if (bytes !== undefined) return bytes;
+  const text = `${url} answered with more than ${maxBytes} bytes`;
+  throw new ServiceAuthError('response_too_large', text, { status });
+}
+
+/** Reads the body of a request or response; `undefined`, and no more read, where it is larger than allowed. */
+export async function readBounded(
+  { body, headers }: Request | Response,
+  maxBytes: number,
+): Promise<Bytes | undefined> {
+  const reader = body?.getReader();
   if (reader === undefined) return new Uint8Array(0);
   const chunks: Uint8Array[] = [];
   let length = 0;
-  try {
-    if (Number(response.headers.get('content-length')) > maxBytes) throw tooLarge();
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      length += value.byteLength;
-      if (length > maxBytes) throw tooLarge();
-      chunks.push(value);
-    }
-  } catch (error) {
+  let tooLarge = Number(headers.get('content-length')) > maxBytes;
+  while (!tooLarge) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    length += value.byteLength;
+    tooLarge = length > maxBytes;
+    chunks.push(value);
+  }
+  if (tooLarge) {
     void reader.cancel().catch(() => {});
-    throw error instanceof ServiceAuthError ? error : networkError(url, error);
+    return undefined;
   }
   const bytes = new Uint8Array(length);
   let at = 0;

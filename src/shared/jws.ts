@@ -1,7 +1,7 @@
 /** Strict parsing of the JWS compact serialisation (RFC 7515 section 3.1): one spelling, one meaning. */
 import { decodeBase64url } from './base64url.ts';
-import type { Bytes } from './crypto.ts';
 import { Fault } from './fault.ts';
+import type { Bytes } from './runtime.ts';
 
 export interface JwsHeader {
   readonly alg: string;

@@ -1,5 +1,6 @@
 /** The only file that asks which runtime this is; all else asks this file for what it needs. */
-import type { Bytes } from './crypto.ts';
+
+export type Bytes = Uint8Array<ArrayBuffer>;
 
 interface NodeProcess {
   readonly env?: Readonly<Record<string, string | undefined>>;

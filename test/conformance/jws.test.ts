@@ -1,6 +1,7 @@
 /** RFC 7515, 7520, 7797, 8037 and Wycheproof, on Node's crypto and on WebCrypto. */
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import type { Bytes, KeyAlgorithm } from '../../src/shared/crypto.ts';
+import type { KeyAlgorithm } from '../../src/shared/crypto.ts';
+import type { Bytes } from '../../src/shared/runtime.ts';
 import { readVectors, type Vector } from '../helpers/vectors.ts';
 import { loadVerifyJws, type VerifyJws } from '../helpers/verify-jws.ts';
 

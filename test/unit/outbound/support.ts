@@ -58,13 +58,17 @@ export function sendJson(
 export interface TokenServer extends TestServer {
   readonly tokenEndpoint: string;
   /** What a client needs to ask here. */
-  readonly options: TokenClientOptions & { readonly onEvent: (event: ServiceAuthEvent) => void };
+  readonly options: Omit<TokenClientOptions, 'fetch'> & {
+    readonly onEvent: (event: ServiceAuthEvent) => void;
+  };
   readonly events: ServiceAuthEvent[];
   /** Answers the next requests, first in first out; then `token-1`, `token-2` and so on for ten minutes. */
   readonly next: Handler[];
 }
 
-export async function startTokenServer(options: TokenClientOptions = {}): Promise<TokenServer> {
+export async function startTokenServer(
+  options: Omit<TokenClientOptions, 'fetch'> = {},
+): Promise<TokenServer> {
   const next: Handler[] = [];
   const events: ServiceAuthEvent[] = [];
   let count = 0;
