@@ -41,7 +41,7 @@ export interface RemoteDocument<T> {
   /**
    * The document fetched anew, unless that was done within the cool-down: then `undefined`.
    *
-   * @throws ServiceAuthError as `read`, also while a back-off after failures lasts.
+   * @throws ServiceAuthError as `read`, also while a cool-down or back-off lasts that began with a failure.
    */
   refreshUnlessRecent(): MaybePromise<T | undefined>;
   state(): DocumentState;
@@ -126,7 +126,7 @@ export function createRemoteDocument<T>(options: RemoteDocumentOptions<T>): Remo
 
   function refuse(): never {
     if (failure === undefined) throw new ServiceAuthError('closed', 'no document');
-    throw withRetryAfter(failure.error, failure.retryAt - now());
+    throw withRetryAfter(failure.error, Math.max(failure.retryAt - now(), 0));
   }
 
   function read(): MaybePromise<T> {
@@ -145,8 +145,10 @@ export function createRemoteDocument<T>(options: RemoteDocumentOptions<T>): Remo
 
   function refreshUnlessRecent(): MaybePromise<T | undefined> {
     if (inFlight !== undefined) return inFlight;
-    if (backingOff()) return refuse();
-    if (now() < lastAsked + coolDownMs) return undefined;
+    const isRecent = now() < lastAsked + coolDownMs;
+    // After a failure nobody knows what a fetch would have brought.
+    if (backingOff() || (isRecent && failure !== undefined)) return refuse();
+    if (isRecent) return undefined;
     lastAsked = now();
     return refresh();
   }
