@@ -83,13 +83,24 @@ function describe(value: unknown): string {
   return String(value);
 }
 
-/** Equal but for case, punctuation or a letter or two: enough to guess what was meant. */
+/** Equal but for case, punctuation, an ending, or two letters: enough to guess what was meant. */
 function isNear(name: string, typed: string): boolean {
   const a = name.toLowerCase();
   const b = typed.toLowerCase().replaceAll(/[-_]/g, '');
-  if (a === b || a.startsWith(b) || b.startsWith(a)) return true;
-  if (Math.abs(a.length - b.length) > 1 || a.length < 4) return false;
-  let differing = 0;
-  for (let i = 0; i < Math.min(a.length, b.length); i++) if (a[i] !== b[i]) differing++;
-  return differing <= 2;
+  if (a === b || (b.length > 2 && (a.startsWith(b) || b.startsWith(a)))) return true;
+  return a.length > 3 && distance(a, b) <= 2;
+}
+
+/** How many letters must be put in, taken out or changed (Levenshtein). */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
+  for (const [above, letter] of [...a].entries()) {
+    const next = [above + 1];
+    for (const [at, other] of [...b].entries()) {
+      const changed = (row[at] ?? 0) + (letter === other ? 0 : 1);
+      next.push(Math.min(changed, (row[at + 1] ?? 0) + 1, (next[at] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row.at(-1) ?? 0;
 }

@@ -1,0 +1,116 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Caller } from '../../../src/inbound/caller.ts';
+import { compilePolicy, type Policy } from '../../../src/inbound/policy.ts';
+
+interface Who {
+  readonly issuer: string;
+  readonly clientId: string | undefined;
+  readonly kind: 'service' | 'user';
+  readonly audience: readonly string[];
+  readonly scopes: readonly string[];
+}
+
+const callerOf = (who: Who): Caller =>
+  new Caller(
+    { ...who, subject: 's', expiresAt: 1, issuedAt: 1, tokenId: undefined, scheme: 'Bearer', claims: {} },
+    'token',
+  );
+
+/** The rules again, as plainly as they can be said. */
+function naive(policy: Policy, who: Who): boolean {
+  const { scope, clients, audience, serviceOnly } = policy;
+  const words = (value: string | readonly string[]): readonly string[] =>
+    [value].flat().flatMap((text) => text.split(' '));
+  const holds = {
+    scope:
+      scope === undefined ||
+      (typeof scope === 'object' && 'anyOf' in scope
+        ? words(scope.anyOf).some((name) => who.scopes.includes(name))
+        : words(typeof scope === 'object' && 'allOf' in scope ? scope.allOf : scope).every((name) =>
+            who.scopes.includes(name),
+          )),
+    clients:
+      clients === undefined ||
+      (who.clientId !== undefined &&
+        (Array.isArray(clients)
+          ? clients
+          : ((clients as Record<string, string[]>)[who.issuer] ?? [])
+        ).includes(who.clientId)),
+    audience: audience === undefined || [audience].flat().some((name) => who.audience.includes(name)),
+    serviceOnly: serviceOnly !== true || who.kind === 'service',
+  };
+  return Object.values(holds).every(Boolean);
+}
+
+const name = fc.constantFrom('a', 'b', 'c', '__proto__', 'constructor');
+const issuer = fc.constantFrom('https://a.example', 'https://b.example');
+const names = fc.array(name, { minLength: 1, maxLength: 3 });
+const policy: fc.Arbitrary<Policy> = fc.record(
+  {
+    scope: fc.oneof(
+      names,
+      names.map((list) => list.join(' ')),
+      names.map((anyOf) => ({ anyOf })),
+      names.map((allOf) => ({ allOf })),
+    ),
+    clients: fc.oneof(names, fc.dictionary(issuer, names, { minKeys: 1, noNullPrototype: true })),
+    audience: fc.oneof(name, names),
+    serviceOnly: fc.boolean(),
+  },
+  { requiredKeys: [] },
+);
+const who = fc.record<Who>({
+  issuer,
+  clientId: fc.option(name, { nil: undefined }),
+  kind: fc.constantFrom('service', 'user'),
+  audience: fc.array(name, { maxLength: 2 }),
+  scopes: fc.array(name, { maxLength: 3 }),
+});
+
+describe('a compiled policy', () => {
+  it('judges as the rules say', () => {
+    fc.assert(
+      fc.property(policy, who, (given, caller) => {
+        const fault = compilePolicy(given, 'test').judge(callerOf(caller), undefined);
+        expect(fault === undefined).toBe(naive(given, caller));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('does not change when the object does', () => {
+    const given = { clients: ['a'] };
+    const compiled = compilePolicy(given, 'test');
+    given.clients.push('b');
+    const caller = callerOf({ issuer: 'i', clientId: 'b', kind: 'service', audience: [], scopes: [] });
+    expect(compiled.judge(caller, undefined)).toMatchObject({ reason: 'client_not_allowed' });
+  });
+});
+
+describe('mistakes', () => {
+  it.each<[unknown, RegExp]>([
+    [{ scope: '' }, /scope must be/],
+    [{ scope: [] }, /scope must be/],
+    [{ scope: {} }, /scope must be scopes as a text/],
+    [{ scope: { anyOf: ['a'], allOf: ['b'] } }, /scope must be/],
+    [{ scope: { someOf: ['a'] } }, /scope must be/],
+    [{ scope: 'a"b' }, /of the characters of RFC 6749; got "a\\"b"/],
+    [{ scope: 'a\r\nb' }, /of the characters/],
+    [{ scope: null }, /scope must be/],
+    [{ clients: [] }, /clients must be/],
+    [{ clients: {} }, /clients must be/],
+    [{ clients: 'billing' }, /clients must be/],
+    [{ clients: { 'https://a.example': [] } }, /clients\["https:\/\/a\.example"\] must be/],
+    [{ audience: [] }, /audience must be/],
+    [{ audience: null }, /audience must be/],
+    [{ serviceOnly: 'yes' }, /serviceOnly must be true or false; got "yes"/],
+    [{ optional: 1 }, /optional must be true or false; got 1/],
+    [{ check: true }, /check must be a function/],
+    [{ scopes: 'a' }, /did you mean scope\?/],
+    [[], /policy must be an object/],
+  ])('%j', (given, message) => {
+    expect(() => compilePolicy(given as Policy, 'guard')).toThrow(TypeError);
+    expect(() => compilePolicy(given as Policy, 'guard')).toThrow(message);
+  });
+});

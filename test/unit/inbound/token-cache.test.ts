@@ -1,0 +1,50 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { createTokenCache } from '../../../src/inbound/token-cache.ts';
+
+const tail = (at: number): string => String(at).padStart(22, 't');
+
+it('answers as a map of whole tokens does, for what was used last', () => {
+  const token = fc.tuple(fc.constantFrom('a', 'bb', ''), fc.nat(12)).map(([head, at]) => head + tail(at));
+  const command = fc.tuple(fc.boolean(), token);
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 6 }),
+      fc.array(command, { maxLength: 200 }),
+      (maxTokens, commands) => {
+        const cache = createTokenCache<number>(maxTokens);
+        const model = new Map<string, number>();
+        for (const [at, [isSet, key]] of commands.entries()) {
+          if (isSet) {
+            cache.set(key, at);
+            model.set(key, at);
+          } else {
+            // Forgetting is allowed, another answer is not.
+            expect([undefined, model.get(key)]).toContain(cache.get(key));
+          }
+          expect(cache.size).toBeLessThanOrEqual(2 * maxTokens);
+        }
+      },
+    ),
+  );
+});
+
+it('keeps at least as many as it was made for, however they are used', () => {
+  const cache = createTokenCache<number>(100);
+  for (let round = 0; round < 5; round++) {
+    for (let at = 0; at < 100; at++) {
+      if (round > 0) expect(cache.get(tail(at))).toBe(at);
+      else cache.set(tail(at), at);
+    }
+  }
+});
+
+it('never holds more than twice as many', () => {
+  const cache = createTokenCache<number>(100);
+  for (let at = 0; at < 10_000; at++) cache.set(tail(at), at);
+  expect(cache.size).toBeLessThanOrEqual(200);
+  expect(cache.get(tail(9999))).toBe(9999);
+  expect(cache.get(tail(0))).toBeUndefined();
+  cache.clear();
+  expect(cache.size).toBe(0);
+});
