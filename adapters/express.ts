@@ -1,5 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type AuthOutcome, type Caller, createGuard, type GuardOptions } from '../src/index.ts';
+import {
+  type AuthOutcome,
+  type Caller,
+  createGuard,
+  type GuardOptions,
+  type MaybePromise,
+} from '../src/index.ts';
 import { NodeRequestView } from './node-request.ts';
 
 declare global {
@@ -11,12 +17,11 @@ declare global {
   }
 }
 
+type Incoming = IncomingMessage & { caller?: Caller | undefined };
+type Next = (error?: unknown) => void;
+
 /** A middleware of Express 4 and 5, of connect, and of whatever else has `(req, res, next)`. */
-export type ServiceAuthMiddleware = (
-  request: IncomingMessage & { caller?: Caller | undefined },
-  response: ServerResponse,
-  next: (error?: unknown) => void,
-) => void;
+export type ServiceAuthMiddleware = (request: Incoming, response: ServerResponse, next: Next) => void;
 
 /**
  * Lets requests pass whose access token is good, with `req.caller`; answers all others itself.
@@ -39,20 +44,32 @@ export type ServiceAuthMiddleware = (
 export function requireServiceAuth(options?: GuardOptions): ServiceAuthMiddleware {
   const guard = createGuard(options);
   return (request, response, next) => {
-    const conclude = (outcome: AuthOutcome): void => {
-      if (!outcome.ok) {
-        answer(response, outcome.rejection);
-        return;
-      }
-      if (outcome.headers !== undefined) setHeaders(response, outcome.headers);
-      request.caller = outcome.caller;
-      next();
-    };
-    const outcome = guard(new NodeRequestView(request, originalUrl(request)));
-    // Errors of the handlers behind `next()` are theirs: only the guard's own go to next(error).
-    if (outcome instanceof Promise) outcome.then(conclude, next);
-    else conclude(outcome);
+    let outcome: MaybePromise<AuthOutcome>;
+    try {
+      outcome = guard(new NodeRequestView(request, originalUrl(request)));
+    } catch (error) {
+      next(error);
+      return;
+    }
+    if (!(outcome instanceof Promise)) {
+      conclude(outcome, request, response, next);
+      return;
+    }
+    outcome.then((late) => {
+      // While keys were fetched, a time limit may have answered in our place: then nothing is left to do.
+      if (!response.headersSent) conclude(late, request, response, next);
+    }, next);
   };
+}
+
+function conclude(outcome: AuthOutcome, request: Incoming, response: ServerResponse, next: Next): void {
+  if (!outcome.ok) {
+    answer(response, outcome.rejection);
+    return;
+  }
+  if (outcome.headers !== undefined) setHeaders(response, outcome.headers);
+  request.caller = outcome.caller;
+  next();
 }
 
 /** Express and connect rewrite `url` while routing. */

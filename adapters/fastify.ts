@@ -1,4 +1,4 @@
-import type { FastifyPluginCallback, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
 import {
   type AuthOutcome,
@@ -12,13 +12,18 @@ import {
 import { NodeRequestView } from './node-request.ts';
 
 /** Options of the plugin: those of a verifier, or `{ verifier }`; nothing of either means the environment. */
-export type ServiceAuthPluginOptions = (VerifierOptions | { readonly verifier: Verifier }) & {
+export type ServiceAuthPluginOptions = (
+  | (VerifierOptions & { readonly verifier?: never })
+  | { readonly verifier: Verifier }
+) & {
   /** Protects every route; `config: { serviceAuth: false }` opens one. @default false */
   readonly global?: boolean;
 };
 
+type Done = (error?: Error) => void;
+
 /** A hook for `onRequest` or `preHandler`. */
-export type ServiceAuthHook = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
+export type ServiceAuthHook = (request: FastifyRequest, reply: FastifyReply, done: Done) => void;
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -30,50 +35,70 @@ declare module 'fastify' {
     caller: Caller | undefined;
   }
   interface FastifyContextConfig {
-    /** The policy of this route; `true` asks for a valid token alone, `false` opens a route under `global`. */
+    /** The whole policy of this route; `true` asks for a valid token alone, `false` opens a route under `global`. */
     serviceAuth?: Policy | boolean;
   }
 }
 
-const plugin: FastifyPluginCallback<ServiceAuthPluginOptions> = (app, options, done) => {
-  const { global = false, ...rest } = options;
+const plugin: FastifyPluginAsync<ServiceAuthPluginOptions> = async (app, options) => {
+  const { global = false, verifier: given, ...rest } = options;
   if (typeof global !== 'boolean') throw new TypeError('serviceAuth: global must be true or false');
-  const verifier = 'verifier' in rest ? rest.verifier : createVerifier(rest);
+  const [stray] = given === undefined ? [] : Object.keys(rest);
+  if (stray !== undefined) throw new TypeError(`serviceAuth: ${stray} must not stand beside verifier`);
+  const verifier = given ?? createVerifier(rest);
+  const anyCaller = verifier.guard();
+  const compiled = new WeakMap<Policy, Guard>();
 
-  const requireServiceAuth = (policy?: Policy): ServiceAuthHook => hook(verifier.guard(policy));
+  function guardOf(setting: Policy | boolean = global): Guard | undefined {
+    if (typeof setting === 'boolean') return setting ? anyCaller : undefined;
+    const known = compiled.get(setting);
+    if (known !== undefined) return known;
+    const guard = verifier.guard(setting);
+    compiled.set(setting, guard);
+    return guard;
+  }
+
   app.decorateRequest('caller', undefined);
-  app.decorate('requireServiceAuth', requireServiceAuth);
-
-  // Here and not at the first request: a mistake in a route's policy stops the start.
-  app.addHook('onRoute', (route: RouteOptions) => {
-    const policy = route.config?.serviceAuth ?? global;
-    if (policy === false) return;
-    const protect = requireServiceAuth(policy === true ? undefined : policy);
-    // First in line: no other hook of the route works for a caller who is not let in.
-    route.onRequest = [protect, ...[route.onRequest ?? []].flat()];
+  app.decorate('requireServiceAuth', (policy?: Policy) => hook(verifier.guard(policy)));
+  // A mistake in a route's policy stops the start rather than the first request.
+  app.addHook('onRoute', (route) => void guardOf(route.config?.serviceAuth));
+  // `onRoute` never hears of routes declared before the plugin was loaded, this hook runs for them as well.
+  app.addHook('onRequest', (request, reply, done) => {
+    const guard = request.is404 ? undefined : guardOf(request.routeOptions.config.serviceAuth);
+    if (guard === undefined) done();
+    else protect(guard, request, reply, done);
   });
-  done();
 };
 
 function hook(guard: Guard): ServiceAuthHook {
-  return async (request, reply) => {
-    const judged = guard(new NodeRequestView(request.raw, request.originalUrl));
-    const outcome: AuthOutcome = judged instanceof Promise ? await judged : judged;
-    if (!outcome.ok) {
-      const { status, headers, body } = outcome.rejection;
-      // As bytes: to the content type of text Fastify would add a charset, which JSON has none of.
-      return reply.code(status).headers(headers).send(Buffer.from(body));
-    }
-    if (outcome.headers !== undefined) reply.headers(outcome.headers);
-    request.caller = outcome.caller;
-  };
+  return (request, reply, done) => protect(guard, request, reply, done);
+}
+
+function protect(guard: Guard, request: FastifyRequest, reply: FastifyReply, done: Done): void {
+  const outcome = guard(new NodeRequestView(request.raw, request.originalUrl));
+  if (!(outcome instanceof Promise)) conclude(outcome, request, reply, done);
+  else outcome.then((late) => conclude(late, request, reply, done), done);
+}
+
+function conclude(outcome: AuthOutcome, request: FastifyRequest, reply: FastifyReply, done: Done): void {
+  if (!outcome.ok) {
+    const { status, headers, body } = outcome.rejection;
+    // As bytes: to the content type of text Fastify would add a charset, which JSON has none of.
+    reply.code(status).headers(headers).send(Buffer.from(body));
+    return;
+  }
+  if (outcome.headers !== undefined) reply.headers(outcome.headers);
+  request.caller = outcome.caller;
+  done();
 }
 
 /**
  * Protects routes of Fastify: by the hook `app.requireServiceAuth(policy)`, by a route's
  * `config: { serviceAuth: policy }`, or all of them with `{ global: true }`.
  *
- * Register it before the routes it shall protect. Not protected: answers to unknown routes.
+ * Register it before plugins whose routes it shall protect, and after those that answer without a token, as
+ * CORS does. Awaited, it reports mistakes in policies when routes are declared; otherwise such a route answers
+ * every request with 500. Not protected: answers to unknown routes.
  *
  * @throws TypeError at registration, for every mistake in the options or in a route's policy. RFC 6750.
  *
@@ -89,4 +114,4 @@ function hook(guard: Guard): ServiceAuthHook {
  * }));
  * ```
  */
-export default fastifyPlugin(plugin, { name: 'service-auth', fastify: '5.x || 4.x' });
+export default fastifyPlugin(plugin, { name: 'service-auth', fastify: '>=5' });

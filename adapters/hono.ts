@@ -1,9 +1,9 @@
 import type { MiddlewareHandler } from 'hono';
 import { type Caller, createGuard, type GuardOptions } from '../src/index.ts';
 
-/** `c.var.caller` behind `requireServiceAuth`; possibly undefined only where the policy is `optional`. */
-export type ServiceAuthVariables<O = GuardOptions> = {
-  Variables: { caller: O extends { readonly optional: boolean } ? Caller | undefined : Caller };
+/** `c.var.caller` behind `requireServiceAuth`; possibly undefined only where the policy may be `optional`. */
+export type ServiceAuthVariables<O = Record<never, never>> = {
+  Variables: { caller: true extends O['optional' & keyof O] ? Caller | undefined : Caller };
 };
 
 /**
@@ -24,7 +24,7 @@ export type ServiceAuthVariables<O = GuardOptions> = {
  * );
  * ```
  */
-export function requireServiceAuth<const O extends GuardOptions>(
+export function requireServiceAuth<const O extends GuardOptions = Record<never, never>>(
   options?: O,
 ): MiddlewareHandler<ServiceAuthVariables<O>> {
   const guard = createGuard(options);

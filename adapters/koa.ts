@@ -1,5 +1,5 @@
-import type { Middleware } from 'koa';
-import { type Caller, createGuard, type GuardOptions } from '../src/index.ts';
+import type { Middleware, Next, ParameterizedContext } from 'koa';
+import { type AuthOutcome, type Caller, createGuard, type GuardOptions } from '../src/index.ts';
 import { NodeRequestView } from './node-request.ts';
 
 /** What `requireServiceAuth` puts into `ctx.state`. */
@@ -29,18 +29,24 @@ export interface ServiceAuthState {
  */
 export function requireServiceAuth(options?: GuardOptions): Middleware<ServiceAuthState> {
   const guard = createGuard(options);
-  return async (ctx, next) => {
-    const judged = guard(new NodeRequestView(ctx.req, ctx.originalUrl));
-    const outcome = judged instanceof Promise ? await judged : judged;
-    if (!outcome.ok) {
-      const { status, headers, body } = outcome.rejection;
-      ctx.status = status;
-      ctx.body = body;
-      ctx.set(headers);
-      return;
-    }
-    if (outcome.headers !== undefined) ctx.set(outcome.headers);
-    ctx.state.caller = outcome.caller;
-    await next();
+  return (ctx, next) => {
+    const outcome = guard(new NodeRequestView(ctx.req, ctx.originalUrl));
+    if (!(outcome instanceof Promise)) return conclude(outcome, ctx, next);
+    return outcome.then((late) => conclude(late, ctx, next));
   };
+}
+
+type Context = ParameterizedContext<ServiceAuthState>;
+
+function conclude(outcome: AuthOutcome, ctx: Context, next: Next): Promise<unknown> | undefined {
+  if (!outcome.ok) {
+    const { status, headers, body } = outcome.rejection;
+    ctx.status = status;
+    ctx.body = body;
+    ctx.set(headers);
+    return undefined;
+  }
+  if (outcome.headers !== undefined) ctx.set(outcome.headers);
+  ctx.state.caller = outcome.caller;
+  return next();
 }

@@ -1,6 +1,7 @@
-import { type AuthOutcome, type Caller, createGuard, type GuardOptions } from '../src/index.ts';
+import { type Caller, createGuard, type GuardOptions } from '../src/index.ts';
 
-type CallerOf<O> = O extends { readonly optional: boolean } ? Caller | undefined : Caller;
+/** Possibly undefined only where the policy may be `optional`. */
+type CallerOf<O> = true extends O['optional' & keyof O] ? Caller | undefined : Caller;
 
 /**
  * Wraps a web-standard handler: Bun.serve, Deno.serve, Workers, Next route handlers.
@@ -23,14 +24,15 @@ type CallerOf<O> = O extends { readonly optional: boolean } ? Caller | undefined
  * };
  * ```
  */
-export function withServiceAuth<Rest extends unknown[], const O extends GuardOptions = GuardOptions>(
+export function withServiceAuth<Rest extends unknown[], const O extends GuardOptions = Record<never, never>>(
   handler: (request: Request, caller: CallerOf<O>, ...rest: Rest) => Response | Promise<Response>,
   options?: O,
 ): (request: Request, ...rest: Rest) => Promise<Response> {
   if (typeof handler !== 'function') throw new TypeError('withServiceAuth: handler must be a function');
   const guard = createGuard(options);
   return async (request, ...rest) => {
-    const outcome: AuthOutcome = await guard(request);
+    const judged = guard(request);
+    const outcome = judged instanceof Promise ? await judged : judged;
     if (!outcome.ok) {
       const { status, headers, body } = outcome.rejection;
       return new Response(body, { status, headers });

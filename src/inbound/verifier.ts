@@ -26,11 +26,9 @@ export type Guard<C extends Caller | undefined = Caller | undefined> = (
   request: AuthRequest,
 ) => MaybePromise<AuthOutcome<C>>;
 
-type CallerOf<P extends Policy | undefined> = P extends { readonly optional: true }
-  ? Caller | undefined
-  : P extends { readonly optional: boolean }
-    ? Caller | undefined
-    : Caller;
+/** Possibly undefined only where the policy may be `optional`. */
+type CallerOf<P> = true extends P['optional' & keyof P] ? Caller | undefined : Caller;
+type NoPolicy = Record<never, never>;
 
 export interface VerifierHealth {
   readonly issuers: readonly {
@@ -44,9 +42,12 @@ export interface VerifierHealth {
 /** Verifies access tokens of requests. Made by {@link createVerifier}. */
 export interface Verifier {
   /** Judges one request. Synchronous when everything needed is in memory. The policy is compiled on each call. */
-  authenticate<P extends Policy>(request: AuthRequest, policy?: P): MaybePromise<AuthOutcome<CallerOf<P>>>;
+  authenticate<P extends Policy = NoPolicy>(
+    request: AuthRequest,
+    policy?: P,
+  ): MaybePromise<AuthOutcome<CallerOf<P>>>;
   /** Compiles a policy once, for all requests of a route. */
-  guard<P extends Policy>(policy?: P): Guard<CallerOf<P>>;
+  guard<P extends Policy = NoPolicy>(policy?: P): Guard<CallerOf<P>>;
   /** Judges a token that came without a request, from a queue or a WebSocket for example. */
   verifyToken(token: string, options?: { readonly policy?: Policy }): MaybePromise<AuthOutcome<Caller>>;
   /** Fetches metadata and keys of every issuer, so that the first request need not wait. Rejects if one fails. */

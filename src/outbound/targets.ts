@@ -108,17 +108,17 @@ export function createTargetFinder<T extends ResolvedTarget>(targets: readonly T
   const everywhere = byOrigin.get('*')?.[0];
 
   return (url) => {
-    const { protocol, origin, pathname } = url;
+    const { protocol } = url;
     // blob: URLs have an origin too, hence the look at the scheme.
     if (!isHttp(protocol) || url.username !== '' || url.password !== '') return undefined;
     if (everywhere !== undefined) {
       return protocol === 'https:' || isLoopback(url.hostname) ? everywhere : undefined;
     }
-    const list = byOrigin.get(origin);
-    if (list === undefined) return undefined;
-    const dividesPaths = list.some(({ pathPrefix }) => pathPrefix !== '/');
-    if (dividesPaths && isAmbiguous(pathname)) return undefined;
-    return list.find(({ pathPrefix }) => isBelow(pathname, pathPrefix));
+    const list = byOrigin.get(url.origin);
+    // The longest prefix comes first; where that is the whole origin, paths divide nothing.
+    if (list === undefined || list[0]?.pathPrefix === '/') return list?.[0];
+    const { pathname } = url;
+    return isAmbiguous(pathname) ? undefined : list.find(({ pathPrefix }) => isBelow(pathname, pathPrefix));
   };
 }
 

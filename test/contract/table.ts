@@ -21,13 +21,13 @@ export interface Row {
   readonly expected: Expected;
 }
 
-export type Expected =
-  | { readonly status: 200; readonly caller: object | null }
-  | {
-      readonly status: 400 | 401 | 403 | 503;
-      readonly challenge: string | undefined;
-      readonly error: string | undefined;
-    };
+export interface Refused {
+  readonly status: 400 | 401 | 403 | 503;
+  readonly challenge: string | undefined;
+  readonly error: Exclude<keyof typeof texts, 'none'> | undefined;
+}
+
+export type Expected = { readonly status: 200; readonly caller: object | null } | Refused;
 
 export interface Keys {
   readonly es256: TestKey;
@@ -41,10 +41,17 @@ export interface Keys {
 }
 
 const texts = {
+  none: 'This request needs an access token',
+  temporarily_unavailable: 'The access token cannot be verified at the moment',
   invalid_request: 'The credentials of this request are malformed',
   invalid_token: 'The access token is not valid here',
   insufficient_scope: 'The access token does not permit this request',
 } as const;
+
+/** The whole body of a refusal. */
+export function bodyOf({ error }: Refused): object {
+  return { ...(error && { error }), error_description: texts[error ?? 'none'] };
+}
 
 const challenge = (error: keyof typeof texts, more = ''): string =>
   `Bearer error="${error}", error_description="${texts[error]}"${more}`;
@@ -104,6 +111,9 @@ function credentialRows(good: string): readonly Row[] {
     row('Digest credentials', 'Digest username="billing", realm="orders"', anonymous),
     row('a scheme that begins like Bearer', `Bearers ${good}`, anonymous),
     row('a token without scheme', good, anonymous),
+    row('an empty header', '', anonymous),
+    row('Basic credentials, then a token', ['Basic YTpi', bearer(good)], anonymous),
+    row('a token, then Basic credentials', [bearer(good), 'Basic YTpi'], malformed),
     row('the scheme alone', 'Bearer', malformed),
     row('a good token', bearer(good), accepted()),
     row('the scheme in lower case', `bearer ${good}`, accepted()),
@@ -123,6 +133,9 @@ function credentialRows(good: string): readonly Row[] {
       '/realm',
     ),
     { ...row('POST', bearer(good), accepted()), method: 'POST' },
+    { ...row('HEAD', bearer(good), accepted()), method: 'HEAD' },
+    { ...row('HEAD without credentials', undefined, anonymous), method: 'HEAD' },
+    { ...row('OPTIONS', bearer(good), accepted()), method: 'OPTIONS' },
     { ...row('OPTIONS without credentials', undefined, anonymous), method: 'OPTIONS' },
   ];
 }
@@ -305,6 +318,12 @@ async function policyRows({ es256 }: Keys, good: string): Promise<readonly Row[]
     },
     row('optional, a good token', '/optional', accepted()),
     row('optional, a bad token', '/optional', invalid, `${good}A`),
+    row(
+      'optional, a missing scope',
+      '/optional',
+      forbidden('orders:read'),
+      await mint(es256, { scope: 'stock:read' }),
+    ),
     row('a narrower audience', '/narrow', invalid),
     row('a check that holds', '/check-true', accepted()),
     row('a check that does not', '/check-false', forbidden()),

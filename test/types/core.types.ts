@@ -1,5 +1,5 @@
 /** Compiled, never run: the types of the core, mistakes included. */
-import { type Caller, createVerifier, type Rejection } from 'service-auth';
+import { type Caller, createVerifier, type Policy, type Rejection } from 'service-auth';
 
 const verifier = createVerifier({
   issuer: [{ issuer: 'https://idp.example', jwksUri: 'https://idp.example/keys', algorithms: ['ES256'] }],
@@ -25,6 +25,10 @@ export async function maybe(): Promise<void> {
   const outcome = await verifier.authenticate(request, { optional: true });
   // @ts-expect-error: with `optional` there may be no caller
   if (outcome.ok) outcome.caller.clientId;
+  const policy: Policy = JSON.parse('{}');
+  const unknown = await verifier.authenticate(request, policy);
+  // @ts-expect-error: a policy that may be optional
+  if (unknown.ok) unknown.caller.clientId;
   // Synchronous when everything is in memory, and so no promise that could be relied on.
   // @ts-expect-error: not always a promise
   verifier.authenticate(request).then(() => {});

@@ -3,7 +3,7 @@ import express from 'express';
 import Fastify, { type FastifyContextConfig } from 'fastify';
 import { Hono } from 'hono';
 import Koa from 'koa';
-import { type Caller, createVerifier } from 'service-auth';
+import { type Caller, createVerifier, type GuardOptions } from 'service-auth';
 import { requireServiceAuth as expressAuth } from 'service-auth/express';
 import serviceAuth from 'service-auth/fastify';
 import { requireServiceAuth as honoAuth } from 'service-auth/hono';
@@ -11,6 +11,9 @@ import { requireServiceAuth as koaAuth, type ServiceAuthState } from 'service-au
 import { withServiceAuth } from 'service-auth/web';
 
 const verifier = createVerifier({ issuer: 'https://idp.example', audience: 'https://orders.example' });
+
+/** What is known at run time alone. */
+declare const anyOptions: GuardOptions;
 
 const needsCaller = (caller: Caller): string | undefined => caller.clientId;
 
@@ -39,6 +42,12 @@ hono.get('/maybe', honoAuth({ verifier, optional: true }), (c) => {
   needsCaller(c.var.caller);
   return c.json(c.var.caller?.clientId ?? null);
 });
+hono.get('/environment', honoAuth(), (c) => c.json(needsCaller(c.var.caller) ?? null));
+hono.get('/any', honoAuth(anyOptions), (c) => {
+  // @ts-expect-error: these options may be `optional`
+  needsCaller(c.var.caller);
+  return c.text('any');
+});
 hono.get('/open', (c) => {
   // @ts-expect-error: no middleware, no caller
   needsCaller(c.var.caller);
@@ -66,6 +75,17 @@ fastify.register(serviceAuth);
 fastify.register(serviceAuth, { verifier, global: 'yes' });
 fastify.get('/', { config: { serviceAuth: { scope: 'read' } } }, (request) => request.caller?.clientId);
 fastify.get('/open', { config: { serviceAuth: false } }, () => 'open');
+fastify.get<{ Params: { id: string } }>(
+  '/orders/:id',
+  { preHandler: [fastify.requireServiceAuth()] },
+  (request) => request.params.id,
+);
+// @ts-expect-error: a verifier has its options already
+fastify.register(serviceAuth, { verifier, issuer: 'https://idp.example' });
+// @ts-expect-error: a policy is a route's, not the plugin's
+fastify.register(serviceAuth, { verifier, scope: 'read' });
+// @ts-expect-error: an unknown policy option
+fastify.requireServiceAuth({ scopes: 'read' });
 fastify.get('/hook', { onRequest: fastify.requireServiceAuth({ scope: 'read' }) }, (request) => {
   // @ts-expect-error: the type of a request does not know the hooks of its route
   return needsCaller(request.caller);
@@ -84,6 +104,19 @@ export const maybe = withServiceAuth(
   (_request, caller) => Response.json(needsCaller(caller)),
   { verifier, optional: true },
 );
+export const fromEnvironment = withServiceAuth((_request, caller) => Response.json(needsCaller(caller)));
+export const any = withServiceAuth(
+  // @ts-expect-error: these options may be `optional`
+  (_request, caller) => Response.json(needsCaller(caller)),
+  anyOptions,
+);
+/** A route of Next. */
+export const route: (request: Request, context: { params: Promise<{ id: string }> }) => Promise<Response> =
+  withServiceAuth(
+    async (_request, _caller, { params }: { params: Promise<{ id: string }> }) =>
+      new Response((await params).id),
+    { verifier },
+  );
 /** What the server passes besides the request goes on to the handler. */
 export const worker: (request: Request, environment: { region: string }) => Promise<Response> =
   withServiceAuth((_request, _caller, environment: { region: string }) => new Response(environment.region));
