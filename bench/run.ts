@@ -1,9 +1,10 @@
-/** `npm run bench [-- --quick] [name ...]`: prints the tables and writes bench/results/. */
+/** `npm run bench [-- --quick] [name ...]`: prints the tables; a whole run writes bench/results/ and the README. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { cached } from './cached.ts';
 import { type Contender, type Measured, measure } from './harness.ts';
+import { writeIntoReadme } from './readme.ts';
 import { algorithms, uncached } from './uncached.ts';
 
 interface Table {
@@ -49,10 +50,12 @@ for (const { name, contenders, operations } of chosen) {
   markdown += table;
   console.log(table);
 }
-if (!values.quick) {
+const isWhole = chosen.length === tables.length && !values.quick;
+if (isWhole) {
   mkdirSync('bench/results', { recursive: true });
   writeFileSync('bench/results/results.json', `${JSON.stringify(results, null, 2)}\n`);
   writeFileSync('bench/results/results.md', markdown);
+  writeIntoReadme(results);
 }
 
 function renderTable(name: string, measured: readonly Measured[]): string {

@@ -2,9 +2,9 @@ import { ServiceAuthError } from '../errors.ts';
 import { withoutQuery } from '../shared/http.ts';
 import { unlessAborted } from './abortable.ts';
 import { type AuthedFetchOptions, type RedirectPolicy, resolveAuthedFetch } from './authed-fetch-options.ts';
-import { firstHop, type Hop, nextHop, redirectLocation, sendHop, withoutCredentials } from './hop.ts';
+import { firstHop, nextHop, redirectLocation, sendHop, withoutCredentials } from './hop.ts';
 import { createRetry, refusesToken } from './retry.ts';
-import { createTargetFinder, type FindTarget, type ResolvedTarget } from './targets.ts';
+import { createTargetFinder, type ResolvedTarget, type TargetFinder } from './targets.ts';
 import {
   type GetTokenOptions,
   type InvalidateOptions,
@@ -84,14 +84,20 @@ export function createAuthedFetch(options: AuthedFetchOptions = {}): AuthedFetch
   const { client, targets, redirectPolicy, fetch } = resolveAuthedFetch('createAuthedFetch', options);
   const { now, emit } = client;
   const source = createTokenSource(client);
-  const find: FindTarget<TokenTarget> = createTargetFinder(
+  const places: TargetFinder<TokenTarget> = createTargetFinder(
     targets.map((target) => ({ ...target, subject: source.subject(target.scopes, target.resources) })),
   );
   const retry = createRetry({ source, fetch, now, emit });
 
   async function authedFetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
     let hop = firstHop('authedFetch', input, init);
-    const target = find(hop.url) ?? refuseUrl(hop.url);
+    let target = places.ofPlainText(hop.href);
+    if (target === undefined) {
+      const url = parseUrl(hop.href);
+      target = places.ofUrl(url) ?? refuseUrl(url);
+      // As it was judged, so that a transport with a parser of its own reads nothing else in it.
+      hop = { ...hop, href: url.href };
+    }
     const { subject } = target;
     const mode = init?.redirect ?? (input instanceof Request ? input.redirect : 'follow');
     let trusted = true;
@@ -102,18 +108,21 @@ export function createAuthedFetch(options: AuthedFetchOptions = {}): AuthedFetch
       let response = await sendHop(fetch, hop, token?.authorization);
       if (token !== undefined && refusesToken(response))
         response = await retry(hop, subject, token, response);
-      const location: URL | undefined = mode === 'manual' ? undefined : redirectLocation(response, hop.url);
+      const location: URL | undefined = mode === 'manual' ? undefined : redirectLocation(response, hop.href);
       if (location === undefined) return response;
-      if (mode === 'error') refuseRedirect(hop.url, 'redirects, and the call does not allow that');
-      if (redirects === MOST_REDIRECTS) refuseRedirect(hop.url, 'redirects too often');
-      trusted &&= find(location) === target && (target.origin !== '*' || location.origin === hop.url.origin);
+      if (mode === 'error') refuseRedirect(hop.href, 'redirects, and the call does not allow that');
+      if (redirects === MOST_REDIRECTS) refuseRedirect(hop.href, 'redirects too often');
+      trusted &&=
+        places.ofUrl(location) === target &&
+        (target.origin !== '*' || location.origin === new URL(hop.href).origin);
       const next = nextHop(hop, response.status, location);
-      hop = trusted ? next : leave(hop, next, redirectPolicy);
+      if (!trusted) checkLeaving(hop.href, location, redirectPolicy);
+      hop = trusted ? next : withoutCredentials(next);
     }
   }
 
   function explain(input: string | URL): Explanation {
-    const target = URL.canParse(input) ? find(new URL(input)) : undefined;
+    const target = URL.canParse(input) ? places.ofUrl(new URL(input)) : undefined;
     if (target === undefined) return { target, token: undefined, lastError: undefined };
     const { origin, pathPrefix, subject } = target;
     const { scope, resources } = subject;
@@ -130,16 +139,21 @@ export function createAuthedFetch(options: AuthedFetchOptions = {}): AuthedFetch
   );
 }
 
-/** The hop away from the target: never with credentials, never from https to http, or not at all. */
-function leave(from: Hop, next: Hop, policy: RedirectPolicy): Hop {
-  const { protocol, username, password } = next.url;
-  const place = withoutQuery(next.url.href);
-  if (policy === 'refuse') refuseRedirect(from.url, `redirects away from its target, to ${place}`);
-  if (protocol !== 'https:' && (protocol !== 'http:' || from.url.protocol !== 'http:')) {
-    refuseRedirect(from.url, 'redirects to something else than https');
+/** Whether a call may leave its target at all; never from https to http. */
+function checkLeaving(from: string, to: URL, policy: RedirectPolicy): void {
+  const { protocol, username, password } = to;
+  if (policy === 'refuse')
+    refuseRedirect(from, `redirects away from its target, to ${withoutQuery(to.href)}`);
+  if (protocol !== 'https:' && (protocol !== 'http:' || !from.startsWith('http:'))) {
+    refuseRedirect(from, 'redirects to something else than https');
   }
-  if (username !== '' || password !== '') refuseRedirect(from.url, 'redirects to a URL with a user in it');
-  return withoutCredentials(next);
+  if (username !== '' || password !== '') refuseRedirect(from, 'redirects to a URL with a user in it');
+}
+
+function parseUrl(text: string): URL {
+  // The text is not shown: a query may hold what is not for logs.
+  if (!URL.canParse(text)) throw new TypeError('authedFetch: the URL must be absolute');
+  return new URL(text);
 }
 
 function refuseUrl(url: URL): never {
@@ -149,8 +163,8 @@ function refuseUrl(url: URL): never {
   );
 }
 
-function refuseRedirect(url: URL, reason: string): never {
-  throw new ServiceAuthError('redirect_refused', `${withoutQuery(url.href)} ${reason}`);
+function refuseRedirect(from: string, reason: string): never {
+  throw new ServiceAuthError('redirect_refused', `${withoutQuery(from)} ${reason}`);
 }
 
 let shared: AuthedFetch | undefined;

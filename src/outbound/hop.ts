@@ -6,9 +6,10 @@ import { withoutQuery } from '../shared/http.ts';
 export type FetchFunction = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
 
 export interface Hop {
-  readonly url: URL;
-  /** The URL as text, or the caller's own `Request`. */
-  readonly input: string | Request;
+  /** Parsed only where it must be: most calls never need that. */
+  readonly href: string;
+  /** The caller's own `Request`, which is sent as it is. */
+  readonly request: Request | undefined;
   readonly init: RequestInit | undefined;
   /** Never holds `Authorization`: that is added when the hop is sent. */
   readonly headers: Headers | Readonly<Record<string, string>> | undefined;
@@ -21,36 +22,25 @@ export interface Hop {
 /**
  * Reads the arguments of `fetch`.
  *
- * @throws TypeError for a URL that is not absolute, and for an `Authorization` header of the caller's own.
+ * @throws TypeError for an `Authorization` header of the caller's own.
  */
 export function firstHop(where: string, input: string | URL | Request, init: RequestInit | undefined): Hop {
   const request = input instanceof Request ? input : undefined;
-  // Whatever else was given is made text once, so that what is judged is what is sent.
-  const text = request?.url ?? String(input);
-  const url = parseUrl(where, text);
   const body = init?.body ?? null;
   const headers = readHeaders(init?.headers ?? request?.headers);
   if (hasAuthorization(headers)) {
     throw new TypeError(`${where}: the call has an Authorization header of its own; leave it out`);
   }
   return {
-    url,
-    input: request ?? url.href,
+    // Whatever else was given is made text once, so that what is judged is what is sent.
+    href: request?.url ?? String(input),
+    request,
     init,
     headers,
     method: init?.method ?? request?.method ?? 'GET',
     signal: init?.signal ?? request?.signal ?? undefined,
     replayable: body === null ? (request?.body ?? null) === null : isReplayable(body),
   };
-}
-
-function parseUrl(where: string, text: string): URL {
-  try {
-    return new URL(text);
-  } catch {
-    // The text is not shown: a query may hold what is not for logs.
-    throw new TypeError(`${where}: the URL must be absolute`);
-  }
 }
 
 /** As the Fetch standard does (2.2.1): any other method is case-sensitive. */
@@ -84,10 +74,10 @@ function isReplayable(body: BodyInit): boolean {
 /** Sends a hop; redirects come back as they are. Plain header records stay plain: `Headers` would cost more. */
 export function sendHop(
   fetch: FetchFunction,
-  { input, init, headers }: Hop,
+  { href, request, init, headers }: Hop,
   authorization: string | undefined,
 ): Promise<Response> {
-  return fetch(input, { ...init, ...headersInit(headers, authorization), redirect: 'manual' });
+  return fetch(request ?? href, { ...init, ...headersInit(headers, authorization), redirect: 'manual' });
 }
 
 function headersInit(headers: Hop['headers'], authorization: string | undefined): { headers?: HeadersInit } {
@@ -119,14 +109,14 @@ const credentialHeaders = ['authorization', 'cookie', 'dpop', 'proxy-authorizati
  *
  * @throws ServiceAuthError `redirect_refused` if that place is hidden or no URL.
  */
-export function redirectLocation(response: Response, from: URL): URL | undefined {
+export function redirectLocation(response: Response, from: string): URL | undefined {
   const hidden = response.type === 'opaqueredirect';
   const location = redirectStatuses.has(response.status) ? response.headers.get('location') : null;
   if (location === null && !hidden) return undefined;
   discard(response);
   if (location !== null && URL.canParse(location, from)) return new URL(location, from);
   const reason = hidden ? 'redirects, and this runtime hides where' : 'redirects to no URL';
-  throw new ServiceAuthError('redirect_refused', `${withoutQuery(from.href)} ${reason}`);
+  throw new ServiceAuthError('redirect_refused', `${withoutQuery(from)} ${reason}`);
 }
 
 /**
@@ -141,15 +131,15 @@ export function nextHop(hop: Hop, status: number, url: URL): Hop {
     (status === 303 && method !== 'GET' && method !== 'HEAD') ||
     ((status === 301 || status === 302) && method === 'POST');
   if (!toGet && !hop.replayable) {
-    const from = withoutQuery(hop.url.href);
+    const from = withoutQuery(hop.href);
     throw new ServiceAuthError('redirect_refused', `${from} redirects, but the body cannot be sent again`);
   }
   const { body, ...init } = hop.init ?? {};
   const kept = toGet || body === undefined || body === null ? {} : { body };
   return {
     ...hop,
-    url,
-    input: url.href,
+    href: url.href,
+    request: undefined,
     init: { ...init, ...kept, method: toGet ? 'GET' : method, ...(signal !== undefined && { signal }) },
     headers: toGet ? without(hop.headers, bodyHeaders) : hop.headers,
     method: toGet ? 'GET' : method,

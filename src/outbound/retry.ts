@@ -37,7 +37,7 @@ export function createRetry({ source, fetch, now, emit }: RetryOptions): Retry {
     refused: AccessToken,
     response: Response,
   ): Promise<Response> {
-    const { origin } = hop.url;
+    const { origin } = new URL(hop.href);
     const place = `${origin} ${subject.key}`;
     if (!hop.replayable || now() < (pausedUntil.get(place) ?? 0)) return response;
     const renewed = await renew(hop, subject, refused, response);
@@ -74,6 +74,6 @@ export function createRetry({ source, fetch, now, emit }: RetryOptions): Retry {
 }
 
 /** Whether the answer is a 401 that blames the token. */
-export function refusesToken({ status, headers }: Response): boolean {
-  return status === 401 && saysInvalidToken(headers.get('www-authenticate'));
+export function refusesToken(response: Response): boolean {
+  return response.status === 401 && saysInvalidToken(response.headers.get('www-authenticate'));
 }

@@ -28,8 +28,12 @@ export interface ResolvedTarget {
   readonly resources: readonly string[] | undefined;
 }
 
-/** Finds the target of a URL; the longest path prefix wins. `undefined`: no credential may go there. */
-export type FindTarget<T extends ResolvedTarget = ResolvedTarget> = (url: URL) => T | undefined;
+export interface TargetFinder<T extends ResolvedTarget> {
+  /** The target of a URL; the longest path prefix wins. `undefined`: no credential may go there. */
+  ofUrl(url: URL): T | undefined;
+  /** The same for text that begins with a target's very origin and a slash; `undefined` says nothing then. */
+  ofPlainText(text: string): T | undefined;
+}
 
 /** Checks the option; each mistake is a `TypeError`. */
 export function readTargets(check: OptionChecker, option: Targets): readonly ResolvedTarget[] {
@@ -96,8 +100,8 @@ function readPathPrefix(check: OptionChecker, origin: string, value: unknown): s
   return clean && url !== undefined ? url.pathname : check.fail('targets.pathPrefix', rule, text);
 }
 
-/** Makes the function that finds targets. URLs are compared as parsed, never as text. */
-export function createTargetFinder<T extends ResolvedTarget>(targets: readonly T[]): FindTarget<T> {
+/** Makes the finder of targets. URLs are compared as parsed, origins to the byte. */
+export function createTargetFinder<T extends ResolvedTarget>(targets: readonly T[]): TargetFinder<T> {
   const byOrigin = new Map<string, T[]>();
   for (const target of targets) {
     const list = byOrigin.get(target.origin) ?? [];
@@ -107,7 +111,7 @@ export function createTargetFinder<T extends ResolvedTarget>(targets: readonly T
   for (const list of byOrigin.values()) list.sort((a, b) => b.pathPrefix.length - a.pathPrefix.length);
   const everywhere = byOrigin.get('*')?.[0];
 
-  return (url) => {
+  function ofUrl(url: URL): T | undefined {
     const { protocol } = url;
     // blob: URLs have an origin too, hence the look at the scheme.
     if (!isHttp(protocol) || url.username !== '' || url.password !== '') return undefined;
@@ -119,7 +123,17 @@ export function createTargetFinder<T extends ResolvedTarget>(targets: readonly T
     if (list === undefined || list[0]?.pathPrefix === '/') return list?.[0];
     const { pathname } = url;
     return isAmbiguous(pathname) ? undefined : list.find(({ pathPrefix }) => isBelow(pathname, pathPrefix));
-  };
+  }
+
+  function ofPlainText(text: string): T | undefined {
+    // Parsing is a good part of what a call costs, and nothing behind this slash can change the origin any more.
+    const slash = text.indexOf('/', 'https://'.length);
+    if (slash === -1) return undefined;
+    const [longest] = byOrigin.get(text.slice(0, slash)) ?? [];
+    return longest?.pathPrefix === '/' ? longest : undefined;
+  }
+
+  return { ofUrl, ofPlainText };
 }
 
 function isBelow(path: string, prefix: string): boolean {

@@ -13,9 +13,12 @@ import { secretCanary } from './support.ts';
 const read = (targets: Targets) => readTargets(new OptionChecker('createAuthedFetch'), targets);
 
 function finder(targets: Targets): (url: string) => string | undefined {
-  const find = createTargetFinder(read(targets));
+  const { ofUrl, ofPlainText } = createTargetFinder(read(targets));
   return (url) => {
-    const target = find(new URL(url));
+    const target = ofUrl(new URL(url));
+    // The shortcut may know nothing, but never something else.
+    const short = ofPlainText(url);
+    if (short !== undefined) expect(short).toBe(target);
     return target && `${target.origin}${target.pathPrefix}`;
   };
 }
@@ -114,6 +117,40 @@ describe('threat 21: a URL is covered only by a target that names its origin', (
       ),
       { numRuns: 3000 },
     );
+  });
+
+  it('the shortcut answers for the very origin alone', () => {
+    const { ofPlainText } = createTargetFinder(
+      read([
+        'https://orders.internal',
+        'http://[::1]:8080',
+        { origin: 'https://api.internal', pathPrefix: '/api' },
+      ]),
+    );
+    for (const text of [
+      'https://orders.internal/',
+      'https://orders.internal/\t@evil.example',
+      'http://[::1]:8080/x',
+    ]) {
+      expect(ofPlainText(text)?.origin).toBe(new URL(text).origin);
+    }
+    for (const text of [
+      'https://orders.internal',
+      'https://orders.internalx',
+      'https://orders.internal:',
+      'https://orders.internal.evil.example/',
+      'https://orders.internal\\/',
+      'https://orders.internal@evil.example/',
+      'https://orders.internal:443/',
+      'https://api.internal/api',
+      ' https://orders.internal/',
+      '*/',
+      '*x',
+      '',
+    ]) {
+      expect(ofPlainText(text)).toBeUndefined();
+    }
+    expect(createTargetFinder(read('*')).ofPlainText('*/https://')).toBeUndefined();
   });
 });
 
