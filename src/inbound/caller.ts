@@ -1,4 +1,4 @@
-import type { JsonObject } from '../shared/jws.ts';
+import { deepFreeze, type JsonObject } from '../shared/json.ts';
 
 export interface CallerFields {
   readonly issuer: string;
@@ -18,7 +18,7 @@ export interface CallerFields {
 /**
  * Who calls: what a verified access token says, frozen to its leaves, since requests share it.
  *
- * `token` is no own property: it reaches no log, no JSON and no spread copy by accident.
+ * `token` and `claims` are no own properties: they reach no log, no JSON and no spread copy by accident.
  *
  * @example
  * ```ts
@@ -48,8 +48,7 @@ export class Caller {
   readonly confirmation: JsonObject | undefined;
   /** `act` (RFC 8693 section 4.1): who acts for the subject. */
   readonly actor: JsonObject | undefined;
-  /** Every claim as the token has it. */
-  readonly claims: JsonObject;
+  readonly #claims: JsonObject;
   readonly #token: string;
 
   constructor(fields: CallerFields, token: string) {
@@ -65,9 +64,15 @@ export class Caller {
     this.scheme = fields.scheme;
     this.confirmation = asObject(fields.claims.cnf);
     this.actor = asObject(fields.claims.act);
-    this.claims = fields.claims;
+    this.#claims = fields.claims;
     this.#token = token;
     Object.freeze(this);
+  }
+
+  /** Every claim as the token has it; no own property either, since claims may be personal. */
+  get claims(): JsonObject {
+    // Frozen when somebody looks, which few requests do.
+    return Object.isFrozen(this.#claims) ? this.#claims : deepFreeze(this.#claims);
   }
 
   /** The access token itself, for token exchange. */
@@ -82,7 +87,7 @@ export class Caller {
 
 function asObject(value: unknown): JsonObject | undefined {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as JsonObject)
+    ? deepFreeze(value as JsonObject)
     : undefined;
 }
 

@@ -1,6 +1,6 @@
 /** Pure checks of verified claims (RFC 7519 section 4.1, RFC 9068 section 4); the clock is passed in. */
 import { Fault } from '../shared/fault.ts';
-import type { JsonObject } from '../shared/jws.ts';
+import type { JsonObject } from '../shared/json.ts';
 import { Caller } from './caller.ts';
 
 export interface ClaimRules {
@@ -77,12 +77,17 @@ export function readCaller(claims: JsonObject, issuer: string, token: string): C
 }
 
 /** Judges what may change while a token is cached: its times. */
-export function checkTimes(caller: Caller, rules: ClaimRules, nowMs: number): Fault | undefined {
+export function checkTimes(
+  caller: Caller,
+  rules: ClaimRules,
+  nowMs: number,
+  claims = caller.claims,
+): Fault | undefined {
   const now = nowMs / 1000;
   const { clockToleranceSeconds: tolerance, maxTokenAgeSeconds: maxAge } = rules;
   const { expiresAt, issuedAt } = caller;
   if (now >= expiresAt + tolerance) return untimely('expired', `exp after ${now}`, expiresAt, caller);
-  const notBefore = caller.claims.nbf;
+  const notBefore = claims.nbf;
   if (notBefore !== undefined) {
     if (!isTime(notBefore)) return invalid('nbf as a finite number', notBefore, caller);
     if (now < notBefore - tolerance) return untimely('not_yet_valid', `nbf up to ${now}`, notBefore, caller);
@@ -108,8 +113,8 @@ export function usableUntilMs(caller: Caller, rules: ClaimRules): number {
 }
 
 /** Judges what never changes about a token: audience, kind and binding. */
-export function checkFixed(caller: Caller, rules: ClaimRules): Fault | undefined {
-  const { audience, claims } = caller;
+export function checkFixed(caller: Caller, rules: ClaimRules, claims: JsonObject): Fault | undefined {
+  const { audience } = caller;
   if (rules.audience !== null && !namesAny(audience, rules.audience)) {
     const actual = audience.length === 0 ? 'none' : audience.join(' ');
     return new Fault('claims', 'wrong_audience', rules.audience.join(' or '), actual, caller);

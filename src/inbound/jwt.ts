@@ -1,6 +1,7 @@
 /** Access-token JWTs (RFC 9068, RFC 7519): header rules, key choice, signature, claims, in this order. */
 import { Fault } from '../shared/fault.ts';
-import { type JsonObject, type Jws, type JwsHeader, parseJsonObject, parseJws } from '../shared/jws.ts';
+import { type JsonObject, parseJsonObject } from '../shared/json.ts';
+import { type Jws, type JwsHeader, parseJws } from '../shared/jws.ts';
 import type { KeySet, VerificationKey } from '../shared/key-set.ts';
 import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
 import type { Caller } from './caller.ts';
@@ -74,7 +75,9 @@ export function createJwtVerifier(rules: JwtRules): (token: string) => MaybeProm
     if (!jws.headerKnown) remember(jws);
     const caller = readCaller(claims, issuer.issuer, token);
     if (caller instanceof Fault) return caller;
-    return checkTimes(caller, rules, rules.now()) ?? checkFixed(caller, rules) ?? { caller, key };
+    return (
+      checkTimes(caller, rules, rules.now(), claims) ?? checkFixed(caller, rules, claims) ?? { caller, key }
+    );
   }
 
   function remember({ headerSegment, header }: Jws): void {

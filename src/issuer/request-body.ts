@@ -1,6 +1,6 @@
 /** Request bodies, bounded before they are read and strict in their encoding. */
 import { readBounded } from '../shared/http.ts';
-import { type JsonObject, parseJsonObject } from '../shared/jws.ts';
+import { type JsonObject, parseJsonObject } from '../shared/json.ts';
 import type { Bytes } from '../shared/runtime.ts';
 import { OAuthFault } from './oauth-fault.ts';
 

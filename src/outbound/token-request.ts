@@ -8,7 +8,7 @@ import {
   retryAfterMs,
   withoutQuery,
 } from '../shared/http.ts';
-import { type JsonObject, own } from '../shared/jws.ts';
+import { type JsonObject, own } from '../shared/json.ts';
 import type { MaybePromise } from '../shared/maybe-async.ts';
 import { AccessToken } from './access-token.ts';
 import type { ClientAuth } from './client-auth.ts';

@@ -1,6 +1,6 @@
 /** Bounded requests for JSON: a deadline, a size, no redirects, https. Every remote document comes through here. */
 import { ServiceAuthError } from '../errors.ts';
-import { type JsonObject, parseJsonObject } from './jws.ts';
+import { type JsonObject, parseJsonObject } from './json.ts';
 import type { Bytes } from './runtime.ts';
 
 export type Fetch = (input: string, init?: RequestInit) => Promise<Response>;

@@ -1,6 +1,7 @@
 /** Strict parsing of the JWS compact serialisation (RFC 7515 section 3.1): one spelling, one meaning. */
 import { decodeBase64url } from './base64url.ts';
 import { Fault } from './fault.ts';
+import { own, parseJsonObject } from './json.ts';
 import type { Bytes } from './runtime.ts';
 
 export interface JwsHeader {
@@ -21,12 +22,8 @@ export interface Jws {
   readonly signature: Bytes;
 }
 
-export type JsonObject = { readonly [member: string]: unknown };
-
 /** Headers of tokens that verified before, by their segment: a service sees few distinct ones. */
 export type KnownHeaders = ReadonlyMap<string, JwsHeader>;
-
-const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
  * Parses a compact JWS.
@@ -72,53 +69,4 @@ function parseHeader(segment: string): JwsHeader | Fault {
 
 function malformed(expected: string): Fault {
   return new Fault('token', 'malformed_token', expected);
-}
-
-const DEEPEST = 32;
-
-/**
- * Parses UTF-8 JSON text that is an object of bounded depth; `undefined` for anything else.
- *
- * Members may be read directly: nothing that a polluted prototype holds is seen through the result.
- */
-export function parseJsonObject(bytes: Bytes): JsonObject | undefined {
-  try {
-    const text = strictDecoder.decode(bytes);
-    const value: unknown = isPrototypePolluted() ? JSON.parse(text, withoutPrototype) : JSON.parse(text);
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-    return freezeJson(value, DEEPEST) ? (value as JsonObject) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-const empty = {};
-
-/** Whether somebody has added a member to every object of this program, as prototype pollution does. */
-function isPrototypePolluted(): boolean {
-  for (const _ in empty) return true;
-  return false;
-}
-
-function withoutPrototype(_name: string, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  return Object.assign(Object.create(null), value);
-}
-
-/** Freezes parsed JSON to its leaves; `false` if it is deeper than allowed. */
-function freezeJson(value: object, depth: number): boolean {
-  if (depth === 0) return false;
-  // Not Object.values(): this runs for every new token, and a list for every object is felt.
-  for (const name in value) {
-    const member = (value as JsonObject)[name];
-    if (typeof member === 'object' && member !== null && !freezeJson(member, depth - 1)) return false;
-  }
-  Object.freeze(value);
-  return true;
-}
-
-/** Reads an own member: what a polluted prototype holds is not what the token says. */
-export function own(object: JsonObject, member: string): unknown {
-  const value = object[member];
-  return value === undefined || Object.hasOwn(object, member) ? value : undefined;
 }

@@ -10,7 +10,7 @@ import {
   type VerifySignature,
 } from './crypto.ts';
 import { type Fetch, getJson } from './http.ts';
-import { type JsonObject, own } from './jws.ts';
+import { type JsonObject, own } from './json.ts';
 import { andThen, type MaybePromise } from './maybe-async.ts';
 import { createRemoteDocument, type DocumentState } from './remote-document.ts';
 

@@ -23,7 +23,10 @@ it('is frozen to its leaves', async () => {
     expect(Object.isFrozen(value), path).toBe(true);
     for (const [name, member] of Object.entries(value)) frozen(member, `${path}.${name}`);
   };
-  frozen(await callerOf(token), 'caller');
+  const caller = await callerOf(token);
+  frozen(caller, 'caller');
+  frozen(caller.claims, 'claims');
+  frozen(caller.actor, 'actor');
 });
 
 it('has scopes that nobody can change', async () => {

@@ -160,6 +160,14 @@ describe('authedFetch', () => {
     expect(service.received).toHaveLength(0);
   });
 
+  it('does not wait for a token at all if the call is aborted already', async () => {
+    const { tokenServer, service, call } = await createBench();
+    tokenServer.next.push(() => {});
+    const signal = AbortSignal.abort(new Error('too late'));
+    expect(await rejection(call(service.origin, { signal }))).toMatchObject({ message: 'too late' });
+    expect(service.received).toHaveLength(0);
+  });
+
   it('refuses everything after close', async () => {
     const { service, call } = await createBench();
     await call(service.origin);
@@ -308,6 +316,26 @@ describe('threat 21: a credential never leaves for an origin that was not named'
       { numRuns: 1500 },
     );
     expect(reached).toBeGreaterThan(100);
+  });
+
+  it('hands a URL that had to be parsed to the transport as it was judged', async () => {
+    const sent: unknown[] = [];
+    const { call } = await createBench({
+      targets: ['https://orders.internal'],
+      fetch: (input, init) => {
+        if (String(input).includes('/token')) return fetch(input, init);
+        sent.push(input);
+        return Promise.resolve(new Response('ok'));
+      },
+    });
+    for (const text of [
+      ' https:\\\\orders.internal\\x',
+      'HTTPS://ORDERS.internal:443/x',
+      'https://orders.\tinternal/x',
+    ]) {
+      await call(text);
+    }
+    expect(sent).toEqual(Array(3).fill('https://orders.internal/x'));
   });
 
   const redirectTo =

@@ -232,6 +232,24 @@ describe('close', () => {
   });
 });
 
+describe('close while the secret is still being read', () => {
+  it('ends the wait at once', async () => {
+    const server = await startTokenServer();
+    const asked = createDeferred();
+    const tokens = createTokenClient({
+      ...server.options,
+      clientSecret: () => {
+        asked.resolve();
+        return new Promise<string>(() => {});
+      },
+    });
+    const waiting = rejection(tokens.getToken());
+    await asked.promise;
+    tokens.close();
+    expect(await waiting).toMatchObject({ code: 'closed' });
+  }, 2000);
+});
+
 describe('discovery', () => {
   it('finds the token endpoint once, by RFC 8414 or OpenID', async () => {
     const server = await startServer(({ url }, response) => {
