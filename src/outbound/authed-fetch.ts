@@ -106,8 +106,9 @@ export function createAuthedFetch(options: AuthedFetchOptions = {}): AuthedFetch
       const ready = trusted ? source.acquire(subject) : undefined;
       const token = ready instanceof Promise ? await unlessAborted(ready, hop.signal) : ready;
       let response = await sendHop(fetch, hop, token?.authorization);
-      if (token !== undefined && refusesToken(response))
+      if (token !== undefined && refusesToken(response)) {
         response = await retry(hop, subject, token, response);
+      }
       const location: URL | undefined = mode === 'manual' ? undefined : redirectLocation(response, hop.href);
       if (location === undefined) return response;
       if (mode === 'error') refuseRedirect(hop.href, 'redirects, and the call does not allow that');
@@ -142,8 +143,9 @@ export function createAuthedFetch(options: AuthedFetchOptions = {}): AuthedFetch
 /** Whether a call may leave its target at all; never from https to http. */
 function checkLeaving(from: string, to: URL, policy: RedirectPolicy): void {
   const { protocol, username, password } = to;
-  if (policy === 'refuse')
+  if (policy === 'refuse') {
     refuseRedirect(from, `redirects away from its target, to ${withoutQuery(to.href)}`);
+  }
   if (protocol !== 'https:' && (protocol !== 'http:' || !from.startsWith('http:'))) {
     refuseRedirect(from, 'redirects to something else than https');
   }

@@ -1,6 +1,7 @@
 /** All tokens of one client: where their slots are kept, and how a slot asks for its token. */
 import { LRUCache } from 'lru-cache';
 import { ServiceAuthError } from '../errors.ts';
+import { withoutQuery } from '../shared/http.ts';
 import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
 import { createMetadataDocument } from '../shared/metadata.ts';
 import { unlessAborted } from './abortable.ts';
@@ -33,6 +34,8 @@ export function createTokenSource(settings: TokenClientSettings): TokenSource {
   const filled = new LRUCache<string, TokenSlot>({ max: MOST_TOKENS });
   // Kept apart, so that requests that never succeed push no token out.
   const empty = new LRUCache<string, TokenSlot>({ max: MOST_TOKENS });
+  // The slots of subjects that live on, as those of targets do: a look-up less in nearly every call.
+  let bound = new WeakMap<TokenSubject, TokenSlot>();
   const tokenEndpoint = tokenEndpointOf(settings);
   const closing = new AbortController();
   const defaultSubject = tokenSubject(identity, scopes, resources);
@@ -47,8 +50,12 @@ export function createTokenSource(settings: TokenClientSettings): TokenSource {
   }
 
   function slotOf(subject: TokenSubject): TokenSlot {
+    const known = bound.get(subject);
+    if (known !== undefined) return known;
     closing.signal.throwIfAborted();
-    return filled.get(subject.key) ?? empty.get(subject.key) ?? createSlot(subject);
+    const slot = filled.get(subject.key) ?? empty.get(subject.key) ?? createSlot(subject);
+    bound.set(subject, slot);
+    return slot;
   }
 
   function createSlot(subject: TokenSubject): TokenSlot {
@@ -88,7 +95,8 @@ export function createTokenSource(settings: TokenClientSettings): TokenSource {
         signal: closing.signal,
       });
     } finally {
-      emit?.({ type: 'token.requested', clientId, tokenEndpoint: endpoint, durationMs: now() - startedAt });
+      const durationMs = now() - startedAt;
+      emit?.({ type: 'token.requested', clientId, tokenEndpoint: withoutQuery(endpoint), durationMs });
     }
   }
 
@@ -97,17 +105,20 @@ export function createTokenSource(settings: TokenClientSettings): TokenSource {
     acquire: (subject) => slotOf(subject).read(),
     renew: (subject, failed) => slotOf(subject).renew(failed),
     forget(subject) {
+      bound = new WeakMap();
       for (const slots of [filled, empty]) {
         if (subject === undefined) slots.clear();
         else slots.delete(subject.key);
       }
     },
     forgetToken(accessToken) {
+      bound = new WeakMap();
       for (const [key, slot] of [...filled.entries()]) if (slot.holds(accessToken)) filled.delete(key);
     },
-    state: ({ key }) => (filled.peek(key) ?? empty.peek(key))?.state(),
+    state: (subject) => (bound.get(subject) ?? filled.peek(subject.key) ?? empty.peek(subject.key))?.state(),
     close() {
       closing.abort(new ServiceAuthError('closed', 'the token client is closed'));
+      bound = new WeakMap();
       filled.clear();
       empty.clear();
     },
