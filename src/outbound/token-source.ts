@@ -34,8 +34,6 @@ export function createTokenSource(settings: TokenClientSettings): TokenSource {
   const filled = new LRUCache<string, TokenSlot>({ max: MOST_TOKENS });
   // Kept apart, so that requests that never succeed push no token out.
   const empty = new LRUCache<string, TokenSlot>({ max: MOST_TOKENS });
-  // The slots of subjects that live on, as those of targets do: a look-up less in nearly every call.
-  let bound = new WeakMap<TokenSubject, TokenSlot>();
   const tokenEndpoint = tokenEndpointOf(settings);
   const closing = new AbortController();
   const defaultSubject = tokenSubject(identity, scopes, resources);
@@ -50,12 +48,8 @@ export function createTokenSource(settings: TokenClientSettings): TokenSource {
   }
 
   function slotOf(subject: TokenSubject): TokenSlot {
-    const known = bound.get(subject);
-    if (known !== undefined) return known;
     closing.signal.throwIfAborted();
-    const slot = filled.get(subject.key) ?? empty.get(subject.key) ?? createSlot(subject);
-    bound.set(subject, slot);
-    return slot;
+    return filled.get(subject.key) ?? empty.get(subject.key) ?? createSlot(subject);
   }
 
   function createSlot(subject: TokenSubject): TokenSlot {
@@ -105,20 +99,17 @@ export function createTokenSource(settings: TokenClientSettings): TokenSource {
     acquire: (subject) => slotOf(subject).read(),
     renew: (subject, failed) => slotOf(subject).renew(failed),
     forget(subject) {
-      bound = new WeakMap();
       for (const slots of [filled, empty]) {
         if (subject === undefined) slots.clear();
         else slots.delete(subject.key);
       }
     },
     forgetToken(accessToken) {
-      bound = new WeakMap();
       for (const [key, slot] of [...filled.entries()]) if (slot.holds(accessToken)) filled.delete(key);
     },
-    state: (subject) => (bound.get(subject) ?? filled.peek(subject.key) ?? empty.peek(subject.key))?.state(),
+    state: ({ key }) => (filled.peek(key) ?? empty.peek(key))?.state(),
     close() {
       closing.abort(new ServiceAuthError('closed', 'the token client is closed'));
-      bound = new WeakMap();
       filled.clear();
       empty.clear();
     },
