@@ -41,6 +41,7 @@ export {
   type Secret,
   type TokenRequestContext,
 } from './outbound/client-auth.ts';
+export type { FetchFunction } from './outbound/hop.ts';
 export type { Target, Targets } from './outbound/targets.ts';
 export {
   createTokenClient,
@@ -49,6 +50,7 @@ export {
   type TokenClient,
 } from './outbound/token-client.ts';
 export type { RefreshOptions, TokenClientOptions } from './outbound/token-client-options.ts';
+export type { TokenState } from './outbound/token-slot.ts';
 export type { Jwk, JwsAlgorithm } from './shared/crypto.ts';
 export type { Fetch } from './shared/http.ts';
 export type { MaybePromise } from './shared/maybe-async.ts';
