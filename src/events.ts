@@ -18,17 +18,57 @@ export type RejectionReason =
   | 'invalid_claim'
   | 'wrong_audience'
   | 'wrong_token_kind'
-  | 'sender_constraint'
+  | 'inactive_token'
+  | 'invalidated'
+  | 'status_not_valid'
+  | 'status_out_of_range'
+  | 'unsupported_binding'
+  | 'bound_token_as_bearer'
+  | 'token_not_bound'
+  | 'missing_proof'
+  | 'malformed_proof'
+  | 'proof_algorithm_not_allowed'
+  | 'proof_key_mismatch'
+  | 'bad_proof_signature'
+  | 'proof_method_mismatch'
+  | 'proof_url_mismatch'
+  | 'proof_token_mismatch'
+  | 'proof_too_old'
+  | 'proof_in_future'
+  | 'missing_nonce'
+  | 'wrong_nonce'
+  | 'replayed_proof'
+  | 'missing_certificate'
+  | 'certificate_mismatch'
   | 'insufficient_scope'
   | 'client_not_allowed'
+  | 'actor_not_allowed'
   | 'service_only'
   | 'check_refused';
 
 /** The stable words for why a request could not be decided. */
-export type UndecidedReason = 'keys_unavailable' | 'check_failed' | 'closed';
+export type UndecidedReason =
+  | 'keys_unavailable'
+  | 'introspection_unavailable'
+  | 'status_unavailable'
+  | 'replay_store_unavailable'
+  | 'overloaded'
+  | 'check_failed'
+  | 'closed';
 
 /** The station of the corridor that refused. */
-export type RejectionStep = 'credentials' | 'token' | 'key' | 'signature' | 'claims' | 'policy';
+export type RejectionStep =
+  | 'credentials'
+  | 'token'
+  | 'key'
+  | 'signature'
+  | 'introspection'
+  | 'claims'
+  | 'status'
+  | 'binding'
+  | 'proof'
+  | 'certificate'
+  | 'policy';
 
 /** What happened, without its time; see {@link ServiceAuthEvent}. */
 export type EventBody =
@@ -78,6 +118,37 @@ export type EventBody =
       readonly kid: string | undefined;
       /** Whether the key set was fetched again because of it; a cool-down bounds how often. */
       readonly refetched: boolean;
+    }
+  | {
+      readonly type: 'introspection.call';
+      readonly issuer: string;
+      readonly durationMs: number;
+      readonly active: boolean;
+      /** How many calls it took; more than one after a retry. */
+      readonly attempts: number;
+    }
+  | {
+      readonly type: 'introspection.failed';
+      readonly issuer: string;
+      readonly code: string;
+      readonly message: string;
+      /** Whether the circuit breaker lets no call through for now. */
+      readonly breakerOpen: boolean;
+    }
+  | {
+      readonly type: 'dpop.replay';
+      readonly issuer: string;
+      readonly clientId: string | undefined;
+      /** The thumbprint of the proof's key (RFC 7638). */
+      readonly jkt: string;
+    }
+  | { readonly type: 'status_list.refreshed'; readonly uri: string; readonly statuses: number }
+  | {
+      readonly type: 'status_list.refresh_failed';
+      readonly uri: string;
+      readonly code: string;
+      readonly message: string;
+      readonly retryInMs: number;
     }
   | {
       readonly type: 'token.requested';

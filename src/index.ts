@@ -33,14 +33,6 @@ export {
   type Explanation,
 } from './outbound/authed-fetch.ts';
 export type { AuthedFetchOptions, RedirectPolicy } from './outbound/authed-fetch-options.ts';
-export {
-  type ClientAuth,
-  type ClientSecretBasicOptions,
-  clientSecretBasic,
-  clientSecretPost,
-  type Secret,
-  type TokenRequestContext,
-} from './outbound/client-auth.ts';
 export type { FetchFunction } from './outbound/hop.ts';
 export type { Target, Targets } from './outbound/targets.ts';
 export {
@@ -51,8 +43,16 @@ export {
 } from './outbound/token-client.ts';
 export type { RefreshOptions, TokenClientOptions } from './outbound/token-client-options.ts';
 export type { TokenState } from './outbound/token-slot.ts';
+export {
+  type ClientAuth,
+  type ClientAuthRequest,
+  type ClientSecretBasicOptions,
+  clientSecretBasic,
+  clientSecretPost,
+  type Secret,
+} from './shared/client-auth.ts';
 export type { Jwk, JwsAlgorithm } from './shared/crypto.ts';
-export type { Fetch } from './shared/http.ts';
 export type { MaybePromise } from './shared/maybe-async.ts';
 export type { Discovery } from './shared/metadata.ts';
 export type { DocumentState } from './shared/remote-document.ts';
+export type { Fetch } from './shared/transport.ts';

@@ -125,7 +125,7 @@ export function checkFixed(caller: Caller, rules: ClaimRules, claims: JsonObject
   }
   // A bound token is worth nothing without its proof; passing it as Bearer would undo the binding.
   if (claims.cnf !== undefined) {
-    return new Fault('claims', 'sender_constraint', 'a token that is not bound to a key', 'cnf', caller);
+    return new Fault('claims', 'unsupported_binding', 'a token that is not bound to a key', 'cnf', caller);
   }
   return undefined;
 }

@@ -10,6 +10,17 @@ export interface AuthRequest {
     /** Fields that came several times are joined with a comma, as `Headers` does. */
     get(name: string): string | null | undefined;
   };
+  /** What is known of the connection it came over; without it no proxy and no TLS client certificate is believed. */
+  readonly connection?: Connection | undefined;
+}
+
+export interface Connection {
+  /** Whether it is TLS up to this process. */
+  readonly encrypted: boolean;
+  /** The IP address of the other end. */
+  readonly remoteAddress: string | undefined;
+  /** The TLS client certificate in DER, if one was presented. */
+  readonly peerCertificate: Uint8Array | undefined;
 }
 
 const SPACE = 0x20;

@@ -11,11 +11,12 @@ import {
   type SecretAlgorithm,
   secretAlgorithms,
 } from '../shared/crypto.ts';
-import { assertSecureUrl, type Fetch } from '../shared/http.ts';
+import { assertSecureUrl } from '../shared/http.ts';
 import { createRemoteKeySet, createStaticKeySet, type KeySet, parseKeySet } from '../shared/key-set.ts';
 import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
 import { createMetadataDocument, type Discovery } from '../shared/metadata.ts';
 import type { OptionChecker } from '../shared/options.ts';
+import type { Fetch } from '../shared/transport.ts';
 import type { JwtIssuer } from './jwt.ts';
 import { readSecret } from './shared-secret.ts';
 

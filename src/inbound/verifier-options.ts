@@ -1,8 +1,8 @@
 /** The options of a verifier, checked and resolved once. */
 import { listFromEnvironment, missing } from '../environment.ts';
 import { createEmitter, type Emit, type EventListener } from '../events.ts';
-import type { Fetch } from '../shared/http.ts';
 import { OptionChecker } from '../shared/options.ts';
+import type { Fetch } from '../shared/transport.ts';
 import type { Caller } from './caller.ts';
 import { checkHeaderText } from './challenge.ts';
 import type { JwtRules, VerifiedToken } from './jwt.ts';

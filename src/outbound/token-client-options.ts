@@ -1,10 +1,11 @@
 /** The options of a token client, checked and resolved once. */
 import { fromEnvironment, listFromEnvironment, missing, secretFromEnvironment } from '../environment.ts';
 import { createEmitter, type Emit, type EventListener } from '../events.ts';
-import { assertSecureUrl, type Fetch } from '../shared/http.ts';
+import { type ClientAuth, clientSecretBasic, type Secret, secretReader } from '../shared/client-auth.ts';
+import { assertSecureUrl } from '../shared/http.ts';
 import type { Discovery } from '../shared/metadata.ts';
 import { OptionChecker } from '../shared/options.ts';
-import { type ClientAuth, clientSecretBasic, type Secret, secretReader } from './client-auth.ts';
+import type { Fetch } from '../shared/transport.ts';
 import { readExtraParameters, readResources, readScopes, type TokenClientIdentity } from './token-subject.ts';
 
 export interface TokenClientOptions {

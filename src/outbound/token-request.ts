@@ -1,17 +1,10 @@
 /** One round trip to the token endpoint: the client credentials grant (RFC 6749 section 4.4). */
 import { ServiceAuthError } from '../errors.ts';
-import {
-  errorCode,
-  type Fetch,
-  type JsonAnswer,
-  requestJson,
-  retryAfterMs,
-  withoutQuery,
-} from '../shared/http.ts';
+import { authenticateClient, type ClientAuth } from '../shared/client-auth.ts';
+import { type JsonAnswer, requestJson, retryAfterMs, withoutQuery } from '../shared/http.ts';
 import { type JsonObject, own } from '../shared/json.ts';
-import type { MaybePromise } from '../shared/maybe-async.ts';
+import type { Fetch } from '../shared/transport.ts';
 import { AccessToken } from './access-token.ts';
-import type { ClientAuth } from './client-auth.ts';
 
 export interface TokenRequest {
   readonly issuer: string | undefined;
@@ -55,7 +48,9 @@ export async function requestToken(request: TokenRequest): Promise<AccessToken> 
   const form = new URLSearchParams([['grant_type', 'client_credentials']]);
   for (const [name, value] of request.parameters) form.append(name, value);
   const added: Record<string, string> = {};
-  await authenticate(request, form, added);
+  const { issuer, clientAuth, clientId } = request;
+  const unauthenticated = { issuer, endpoint: tokenEndpoint, clientId, form, headers: added };
+  await authenticateClient(clientAuth, unauthenticated, timeoutMs);
   const headers = { ...added, 'content-type': 'application/x-www-form-urlencoded' };
   const askedAt = now();
   const body = form.toString();
@@ -63,35 +58,6 @@ export async function requestToken(request: TokenRequest): Promise<AccessToken> 
   const answer = await requestJson(fetch, call);
   if (answer.status !== 200) throw refusal(withoutQuery(tokenEndpoint), answer, now());
   return readToken(request, answer.json, askedAt);
-}
-
-async function authenticate(
-  { clientAuth, issuer, tokenEndpoint, clientId, timeoutMs }: TokenRequest,
-  form: URLSearchParams,
-  headers: Record<string, string>,
-): Promise<void> {
-  try {
-    await withinDeadline(clientAuth({ issuer, tokenEndpoint, clientId, form, headers }), timeoutMs);
-  } catch (error) {
-    if (error instanceof ServiceAuthError) throw error;
-    const reason = errorCode(error) ?? 'its function failed';
-    throw new ServiceAuthError('client_auth_failed', `the client could not be authenticated (${reason})`);
-  }
-}
-
-/** A secret source that never answers must not hold up every later call. */
-async function withinDeadline(work: MaybePromise<void>, timeoutMs: number): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new ServiceAuthError('timeout', `the client secret was not there within ${timeoutMs} ms`));
-    }, timeoutMs);
-  });
-  try {
-    await Promise.race([work, deadline]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** Reads a success answer (RFC 6749 section 5.1). `expires_in` may be a string of digits, as some servers send. */

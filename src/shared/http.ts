@@ -1,23 +1,28 @@
-/** Bounded requests for JSON: a deadline, a size, no redirects, https. Every remote document comes through here. */
+/** Bounded requests: a deadline, a size, no redirects, https. Every remote document comes through here. */
 import { ServiceAuthError } from '../errors.ts';
 import { type JsonObject, parseJsonObject } from './json.ts';
 import type { Bytes } from './runtime.ts';
+import { type AnswerHeaders, type Fetch, fetchTransport, type Transport } from './transport.ts';
 
-export type Fetch = (input: string, init?: RequestInit) => Promise<Response>;
-
-export interface JsonRequest {
+export interface BoundedRequest {
   readonly url: string;
   /** A body makes it a POST. */
   readonly body?: string;
+  /** Names in lower case. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
+  /** Default 256 KiB. */
   readonly maxBytes?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface JsonAnswer {
+export interface BoundedAnswer {
   readonly status: number;
-  readonly headers: Headers;
+  readonly headers: AnswerHeaders;
+  readonly bytes: Bytes;
+}
+
+export interface JsonAnswer extends BoundedAnswer {
   /** The body, where it is a JSON object. */
   readonly json: JsonObject | undefined;
 }
@@ -33,7 +38,7 @@ const LONGEST_RETRY_AFTER_MS = 60 * 60 * 1000;
  * @throws ServiceAuthError `insecure_url`, `network_failed`, `timeout`, `redirect_refused`, `response_too_large`;
  * the reason of the given signal if that was aborted.
  */
-export async function requestJson(fetch: Fetch, request: JsonRequest): Promise<JsonAnswer> {
+export async function requestBytes(transport: Transport, request: BoundedRequest): Promise<BoundedAnswer> {
   assertSecureUrl(request.url);
   const { signal, timeoutMs, url } = request;
   signal?.throwIfAborted();
@@ -52,11 +57,17 @@ export async function requestJson(fetch: Fetch, request: JsonRequest): Promise<J
   signal?.addEventListener('abort', onAbort, { once: true });
   try {
     // A transport that ignores the signal must not hold the caller either, hence the race.
-    return await Promise.race([exchange(fetch, request, controller.signal), interrupted]);
+    return await Promise.race([exchange(transport, request, controller.signal), interrupted]);
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', onAbort);
   }
+}
+
+/** As {@link requestBytes}, for answers that are JSON. */
+export async function requestJson(fetch: Fetch, request: BoundedRequest): Promise<JsonAnswer> {
+  const answer = await requestBytes(fetchTransport(fetch), request);
+  return { ...answer, json: parseJsonObject(answer.bytes) };
 }
 
 /**
@@ -66,8 +77,8 @@ export async function requestJson(fetch: Fetch, request: JsonRequest): Promise<J
  */
 export async function getJson(
   fetch: Fetch,
-  request: JsonRequest,
-): Promise<{ json: JsonObject; headers: Headers }> {
+  request: BoundedRequest,
+): Promise<{ json: JsonObject; headers: AnswerHeaders }> {
   const { status, headers, json } = await requestJson(fetch, request);
   if (status !== 200) {
     throw new ServiceAuthError('unexpected_status', `${request.url} answered ${status}`, {
@@ -82,74 +93,29 @@ export async function getJson(
 }
 
 async function exchange(
-  fetch: Fetch,
-  { url, body, headers, maxBytes = DEFAULT_MAX_BYTES }: JsonRequest,
+  transport: Transport,
+  { url, body, headers, maxBytes = DEFAULT_MAX_BYTES }: BoundedRequest,
   signal: AbortSignal,
-): Promise<JsonAnswer> {
-  const init: RequestInit = {
-    method: body === undefined ? 'GET' : 'POST',
-    headers: { accept: 'application/json', ...headers },
-    // Not 'error': Cloudflare Workers know only 'manual' and 'follow'.
-    redirect: 'manual',
-    signal,
-    ...(body !== undefined && { body }),
-  };
-  let response: Response;
+): Promise<BoundedAnswer> {
+  let answer: Awaited<ReturnType<Transport>>;
   try {
-    response = await fetch(url, init);
+    answer = await transport({
+      url,
+      body,
+      headers: { accept: 'application/json', ...headers },
+      maxBytes,
+      signal,
+    });
   } catch (error) {
     throw networkError(url, error);
   }
-  const { status } = response;
-  if (response.type === 'opaqueredirect' || (status >= 300 && status < 400)) {
-    void response.body?.cancel().catch(() => {});
+  const { status, bytes } = answer;
+  if (answer.redirected) {
     throw new ServiceAuthError('redirect_refused', `${url} answered with a redirect`, { status });
   }
-  const bytes = await readAnswer(response, url, maxBytes);
-  return { status, headers: response.headers, json: parseJsonObject(bytes) };
-}
-
-async function readAnswer(response: Response, url: string, maxBytes: number): Promise<Bytes> {
-  const { status } = response;
-  let bytes: Bytes | undefined;
-  try {
-    bytes = await readBounded(response, maxBytes);
-  } catch (error) {
-    throw networkError(url, error);
-  }
-  if (bytes !== undefined) return bytes;
+  if (bytes !== undefined) return { status, headers: answer.headers, bytes };
   const text = `${url} answered with more than ${maxBytes} bytes`;
   throw new ServiceAuthError('response_too_large', text, { status });
-}
-
-/** Reads the body of a request or response; `undefined`, and no more read, where it is larger than allowed. */
-export async function readBounded(
-  { body, headers }: Request | Response,
-  maxBytes: number,
-): Promise<Bytes | undefined> {
-  const reader = body?.getReader();
-  if (reader === undefined) return new Uint8Array(0);
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  let tooLarge = Number(headers.get('content-length')) > maxBytes;
-  while (!tooLarge) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    length += value.byteLength;
-    tooLarge = length > maxBytes;
-    chunks.push(value);
-  }
-  if (tooLarge) {
-    void reader.cancel().catch(() => {});
-    return undefined;
-  }
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return bytes;
 }
 
 /** Says what broke by code alone: messages of foreign errors may quote what was sent. */
@@ -173,7 +139,7 @@ export function withoutQuery(url: string): string {
 }
 
 /** `Retry-After` (RFC 9110 section 10.2.3) in milliseconds, at most one hour. */
-export function retryAfterMs(headers: Headers, nowMs: number): number | undefined {
+export function retryAfterMs(headers: AnswerHeaders, nowMs: number): number | undefined {
   const value = headers.get('retry-after');
   if (value === null) return undefined;
   const seconds = Number(value);

@@ -8,6 +8,8 @@ export interface JwsHeader {
   readonly alg: string;
   readonly typ: string | undefined;
   readonly kid: string | undefined;
+  /** Of any type. Only DPoP proofs may bring their key along (RFC 9449 section 4.2); for all else it means nothing. */
+  readonly jwk: unknown;
 }
 
 /** A parsed, not yet verified JWS: nothing in it is true until `signature` was verified over `signingInput`. */
@@ -64,7 +66,7 @@ function parseHeader(segment: string): JwsHeader | Fault {
   if (Object.hasOwn(header, 'crit') || Object.hasOwn(header, 'b64')) {
     return new Fault('token', 'unsupported_crit', 'no crit or b64 header');
   }
-  return Object.freeze({ alg, typ, kid });
+  return Object.freeze({ alg, typ, kid, jwk: own(header, 'jwk') });
 }
 
 function malformed(expected: string): Fault {

@@ -9,10 +9,11 @@ import {
   keyFitsAlgorithm,
   type VerifySignature,
 } from './crypto.ts';
-import { type Fetch, getJson } from './http.ts';
+import { getJson } from './http.ts';
 import { type JsonObject, own } from './json.ts';
 import { andThen, type MaybePromise } from './maybe-async.ts';
 import { createRemoteDocument, type DocumentState } from './remote-document.ts';
+import type { AnswerHeaders, Fetch } from './transport.ts';
 
 /** One key, tied to its algorithms for good. */
 export interface VerificationKey {
@@ -185,7 +186,7 @@ export function createRemoteKeySet(options: RemoteKeySetOptions): KeySet {
 }
 
 /** `max-age` less `Age` (RFC 9111 section 4.2) in milliseconds; `no-store` and `no-cache` ask for the shortest. */
-function maxAgeMs(headers: Headers): number | undefined {
+function maxAgeMs(headers: AnswerHeaders): number | undefined {
   const directives = (headers.get('cache-control') ?? '').toLowerCase().split(',');
   for (const directive of directives) {
     const [name, value] = directive.trim().split('=');

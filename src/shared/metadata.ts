@@ -1,8 +1,9 @@
 /** Authorization server metadata: RFC 8414 and OpenID Connect Discovery 1.0. */
 import { ServiceAuthError } from '../errors.ts';
-import { assertSecureUrl, type Fetch, getJson } from './http.ts';
+import { assertSecureUrl, getJson } from './http.ts';
 import { type JsonObject, own } from './json.ts';
 import { createRemoteDocument, type RemoteDocument } from './remote-document.ts';
+import type { Fetch } from './transport.ts';
 
 export interface ServerMetadata {
   readonly issuer: string;

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { ServiceAuthEvent } from '../../../src/events.ts';
-import { clientSecretBasic, clientSecretPost } from '../../../src/outbound/client-auth.ts';
 import { createTokenClient } from '../../../src/outbound/token-client.ts';
 import type { TokenClientOptions } from '../../../src/outbound/token-client-options.ts';
+import { clientSecretBasic, clientSecretPost } from '../../../src/shared/client-auth.ts';
 import {
   createClock,
   createDeferred,

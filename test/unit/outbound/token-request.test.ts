@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { clientSecretPost } from '../../../src/outbound/client-auth.ts';
 import { requestToken, type TokenRequest } from '../../../src/outbound/token-request.ts';
+import { clientSecretPost } from '../../../src/shared/client-auth.ts';
 import vectors from '../../vectors/rfc6749-client.json' with { type: 'json' };
 import { createClock, rejection, secretCanary, sendJson, startTokenServer, tokenCanary } from './support.ts';
 

@@ -3,7 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { ServiceAuthError } from '../../../src/errors.ts';
-import { assertSecureUrl, type Fetch, getJson, requestJson, retryAfterMs } from '../../../src/shared/http.ts';
+import { assertSecureUrl, getJson, requestJson, retryAfterMs } from '../../../src/shared/http.ts';
+import type { Fetch } from '../../../src/shared/transport.ts';
 
 const closers: (() => void)[] = [];
 afterEach(() => {

@@ -3,17 +3,17 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   type ClientAuth,
+  type ClientAuthRequest,
   clientSecretBasic,
   clientSecretPost,
-  type TokenRequestContext,
-} from '../../../src/outbound/client-auth.ts';
+} from '../../../src/shared/client-auth.ts';
 import vectors from '../../vectors/rfc6749-client.json' with { type: 'json' };
-import { rejection, secretCanary } from './support.ts';
+import { rejection, secretCanary } from '../outbound/support.ts';
 
-async function authenticate(auth: ClientAuth, clientId: string): Promise<TokenRequestContext> {
-  const request: TokenRequestContext = {
+async function authenticate(auth: ClientAuth, clientId: string): Promise<ClientAuthRequest> {
+  const request: ClientAuthRequest = {
     issuer: undefined,
-    tokenEndpoint: 'https://idp.example/token',
+    endpoint: 'https://idp.example/token',
     clientId,
     form: new URLSearchParams({ grant_type: 'client_credentials' }),
     headers: {},

@@ -1,24 +1,25 @@
-/** How a client proves to the token endpoint who it is (RFC 6749 section 2.3). */
+/** How a client proves to an endpoint of the authorization server who it is (RFC 6749 section 2.3). */
 import { ServiceAuthError } from '../errors.ts';
-import { errorCode } from '../shared/http.ts';
-import type { MaybePromise } from '../shared/maybe-async.ts';
-import { OptionChecker } from '../shared/options.ts';
+import { errorCode } from './http.ts';
+import type { MaybePromise } from './maybe-async.ts';
+import { OptionChecker } from './options.ts';
 
-/** A secret, or where it comes from; a function is asked anew for every token request. */
+/** A secret, or where it comes from; a function is asked anew for every request. */
 export type Secret = string | (() => string | Promise<string>);
 
-/** A token request that is about to be sent. A `ClientAuth` adds to `form` and `headers`. */
-export interface TokenRequestContext {
+/** A request to the token or introspection endpoint, about to be sent. A `ClientAuth` adds to `form` and `headers`. */
+export interface ClientAuthRequest {
   readonly issuer: string | undefined;
-  readonly tokenEndpoint: string;
+  /** Where the request goes. */
+  readonly endpoint: string;
   readonly clientId: string;
-  /** The body's parameters, `grant_type` and the like already among them. */
+  /** The body's parameters, `grant_type`, `token` and the like already among them. */
   readonly form: URLSearchParams;
   readonly headers: Record<string, string>;
 }
 
 /**
- * Adds the client's authentication to one token request. Called anew for each.
+ * Adds the client's authentication to one request. Called anew for each.
  *
  * @example
  * ```ts
@@ -30,7 +31,7 @@ export interface TokenRequestContext {
  * };
  * ```
  */
-export type ClientAuth = (request: TokenRequestContext) => MaybePromise<void>;
+export type ClientAuth = (request: ClientAuthRequest) => MaybePromise<void>;
 
 export interface ClientSecretBasicOptions {
   /**
@@ -97,6 +98,33 @@ export function clientSecretPost(secret: Secret): ClientAuth {
     form.set('client_id', clientId);
     form.set('client_secret', await read());
   };
+}
+
+/**
+ * Adds the authentication within a deadline: a source that never answers must not hold up every later call.
+ *
+ * @throws ServiceAuthError `client_auth_failed`, `timeout`
+ */
+export async function authenticateClient(
+  clientAuth: ClientAuth,
+  request: ClientAuthRequest,
+  timeoutMs: number,
+): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const deadline = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new ServiceAuthError('timeout', `the client secret was not there within ${timeoutMs} ms`));
+    }, timeoutMs);
+  });
+  try {
+    await Promise.race([clientAuth(request), deadline]);
+  } catch (error) {
+    if (error instanceof ServiceAuthError) throw error;
+    const reason = errorCode(error) ?? 'its function failed';
+    throw new ServiceAuthError('client_auth_failed', `the client could not be authenticated (${reason})`);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Checks a secret at creation without ever showing it, and gives the function that reads it. */

@@ -1,0 +1,30 @@
+/** What may be shared between instances: small interfaces, so that any database can serve. */
+import type { MaybePromise } from './maybe-async.ts';
+
+/**
+ * Remembers the proofs that were used (RFC 9449 section 11.1).
+ *
+ * A store must never forget a live entry: one that has no room left refuses. What it throws leaves the request
+ * undecided (503).
+ */
+export interface ReplayStore {
+  /**
+   * Records a proof once, atomically. `jkt` is the thumbprint of its key, of which quotas may be kept.
+   *
+   * @returns `'recorded'` the first time, `'replayed'` every other time until `expiresAt` (epoch milliseconds),
+   * `'full'` where nothing more can be recorded.
+   */
+  record(proof: {
+    readonly jkt: string;
+    readonly jti: string;
+    readonly expiresAt: number;
+  }): MaybePromise<'recorded' | 'replayed' | 'full'>;
+}
+
+/** Keeps text until it expires. Losing entries is harmless; what it throws counts as a miss. */
+export interface TextStore {
+  get(key: string): MaybePromise<string | undefined>;
+  /** `expiresAt` in epoch milliseconds. */
+  set(key: string, text: string, expiresAt: number): MaybePromise<void>;
+  delete(key: string): MaybePromise<void>;
+}

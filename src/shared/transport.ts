@@ -1,0 +1,79 @@
+/** How bytes travel: one exchange, of which nothing is judged yet. */
+import type { Bytes } from './runtime.ts';
+
+export type Fetch = (input: string, init?: RequestInit) => Promise<Response>;
+
+export interface TransportRequest {
+  readonly url: string;
+  /** A body makes it a POST. */
+  readonly body: string | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+  /** No more of the answer's body is read. */
+  readonly maxBytes: number;
+  readonly signal: AbortSignal;
+}
+
+export interface AnswerHeaders {
+  get(name: string): string | null;
+}
+
+export interface TransportAnswer {
+  readonly status: number;
+  readonly headers: AnswerHeaders;
+  /** A redirect is reported, never followed. */
+  readonly redirected: boolean;
+  /** `undefined` where the body is larger than allowed. */
+  readonly bytes: Bytes | undefined;
+}
+
+/** Sends one request; rejects with whatever broke. */
+export type Transport = (request: TransportRequest) => Promise<TransportAnswer>;
+
+/** A transport over any function that looks like `fetch`. */
+export function fetchTransport(fetch: Fetch): Transport {
+  return async ({ url, body, headers, maxBytes, signal }) => {
+    const response = await fetch(url, {
+      method: body === undefined ? 'GET' : 'POST',
+      headers,
+      // Not 'error': Cloudflare Workers know only 'manual' and 'follow'.
+      redirect: 'manual',
+      signal,
+      ...(body !== undefined && { body }),
+    });
+    const { status } = response;
+    const redirected = response.type === 'opaqueredirect' || (status >= 300 && status < 400);
+    if (redirected) void response.body?.cancel().catch(() => {});
+    const bytes = redirected ? undefined : await readBounded(response, maxBytes);
+    return { status, headers: response.headers, redirected, bytes };
+  };
+}
+
+/** Reads the body of a request or response; `undefined`, and no more read, where it is larger than allowed. */
+export async function readBounded(
+  { body, headers }: Request | Response,
+  maxBytes: number,
+): Promise<Bytes | undefined> {
+  const reader = body?.getReader();
+  if (reader === undefined) return new Uint8Array(0);
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  let tooLarge = Number(headers.get('content-length')) > maxBytes;
+  while (!tooLarge) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    length += value.byteLength;
+    tooLarge = length > maxBytes;
+    chunks.push(value);
+  }
+  if (tooLarge) {
+    void reader.cancel().catch(() => {});
+    return undefined;
+  }
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return bytes;
+}
