@@ -3,8 +3,10 @@ import {
   type AuthOutcome,
   type Caller,
   createGuard,
+  createProtectedResource,
   type GuardOptions,
   type MaybePromise,
+  type ProtectedResourceOptions,
 } from '../src/index.ts';
 import { NodeRequestView } from './node-request.ts';
 
@@ -77,9 +79,13 @@ function originalUrl(request: IncomingMessage & { originalUrl?: string }): strin
   return request.originalUrl ?? request.url ?? '/';
 }
 
-type Rejection = Extract<AuthOutcome, { ok: false }>['rejection'];
+interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
 
-function answer(response: ServerResponse, { status, headers, body }: Rejection): void {
+function answer(response: ServerResponse, { status, headers, body }: Answer): void {
   response.statusCode = status;
   setHeaders(response, headers);
   response.end(body);
@@ -87,4 +93,28 @@ function answer(response: ServerResponse, { status, headers, body }: Rejection):
 
 function setHeaders(response: ServerResponse, headers: Readonly<Record<string, string>>): void {
   for (const name of Object.keys(headers)) response.setHeader(name, headers[name] ?? '');
+}
+
+/**
+ * Serves the protected resource metadata at its well-known path and lets all other requests pass: mount it without
+ * a path, before whatever answers unknown ones.
+ *
+ * @throws TypeError at creation, for every mistake in the options. RFC 9728.
+ *
+ * @example
+ * ```ts
+ * import express from 'express';
+ * import { protectedResource } from 'service-auth/express';
+ *
+ * const app = express();
+ * app.use(protectedResource({ resource: 'https://orders.example', authorizationServers: 'https://idp.example' }));
+ * ```
+ */
+export function protectedResource(options: ProtectedResourceOptions): ServiceAuthMiddleware {
+  const metadata = createProtectedResource(options);
+  return (request, response, next) => {
+    const found = metadata.answer(new NodeRequestView(request, originalUrl(request)));
+    if (found === undefined) next();
+    else answer(response, found);
+  };
 }

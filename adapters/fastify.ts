@@ -3,9 +3,11 @@ import fastifyPlugin from 'fastify-plugin';
 import {
   type AuthOutcome,
   type Caller,
+  createProtectedResource,
   createVerifier,
   type Guard,
   type Policy,
+  type ProtectedResourceOptions,
   type Verifier,
   type VerifierOptions,
 } from '../src/index.ts';
@@ -115,3 +117,37 @@ function conclude(outcome: AuthOutcome, request: FastifyRequest, reply: FastifyR
  * ```
  */
 export default fastifyPlugin(plugin, { name: 'service-auth', fastify: '>=5' });
+
+/**
+ * A plugin that serves the protected resource metadata at its well-known path, open also under `global`.
+ *
+ * @throws TypeError at registration, for every mistake in the options. RFC 9728.
+ *
+ * @example
+ * ```ts
+ * import Fastify from 'fastify';
+ * import { protectedResource } from 'service-auth/fastify';
+ *
+ * const app = Fastify();
+ * app.register(protectedResource, {
+ *   resource: 'https://orders.example',
+ *   authorizationServers: 'https://idp.example',
+ * });
+ * ```
+ */
+export const protectedResource: FastifyPluginAsync<ProtectedResourceOptions> = async (app, options) => {
+  const metadata = createProtectedResource(options);
+  app.route({
+    method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    url: metadata.path,
+    config: { serviceAuth: false },
+    handler: (request, reply) => {
+      const {
+        status = 405,
+        headers = {},
+        body = '',
+      } = metadata.answer({ method: request.method, url: metadata.path }) ?? {};
+      reply.code(status).headers(headers).send(Buffer.from(body));
+    },
+  });
+};

@@ -1,5 +1,14 @@
 import type { MiddlewareHandler } from 'hono';
-import { type Caller, createGuard, type GuardOptions } from '../src/index.ts';
+import {
+  type AuthRequest,
+  type Caller,
+  type Connection,
+  createGuard,
+  createProtectedResource,
+  type GuardOptions,
+  type ProtectedResourceOptions,
+} from '../src/index.ts';
+import { type NodeRequest, SocketView } from './node-request.ts';
 
 /** `c.var.caller` behind `requireServiceAuth`; possibly undefined only where the policy may be `optional`. */
 export type ServiceAuthVariables<O = Record<never, never>> = {
@@ -29,7 +38,7 @@ export function requireServiceAuth<const O extends GuardOptions = Record<never, 
 ): MiddlewareHandler<ServiceAuthVariables<O>> {
   const guard = createGuard(options);
   return async (c, next) => {
-    const judged = guard(c.req.raw);
+    const judged = guard(requestOf(c));
     const outcome = judged instanceof Promise ? await judged : judged;
     if (!outcome.ok) {
       const { status, headers, body } = outcome.rejection;
@@ -40,5 +49,58 @@ export function requireServiceAuth<const O extends GuardOptions = Record<never, 
     await next();
     for (const [name, value] of Object.entries(outcome.headers ?? {})) c.header(name, value);
     return undefined;
+  };
+}
+
+/** Where Hono runs on Node, the request's socket is known too. */
+function requestOf({ req, env }: { req: { raw: Request }; env: unknown }): AuthRequest {
+  const { incoming } = (env ?? {}) as { incoming?: NodeRequest };
+  return incoming?.socket === undefined
+    ? req.raw
+    : new ConnectedRequest(req.raw, new SocketView(incoming.socket));
+}
+
+class ConnectedRequest implements AuthRequest {
+  readonly #request: Request;
+  readonly connection: Connection;
+
+  constructor(request: Request, connection: Connection) {
+    this.#request = request;
+    this.connection = connection;
+  }
+
+  get method(): string {
+    return this.#request.method;
+  }
+
+  get url(): string {
+    return this.#request.url;
+  }
+
+  get headers(): Headers {
+    return this.#request.headers;
+  }
+}
+
+/**
+ * Serves the protected resource metadata at its well-known path and lets all other requests pass.
+ *
+ * @throws TypeError at creation, for every mistake in the options. RFC 9728.
+ *
+ * @example
+ * ```ts
+ * import { Hono } from 'hono';
+ * import { protectedResource } from 'service-auth/hono';
+ *
+ * const app = new Hono();
+ * app.use(protectedResource({ resource: 'https://orders.example', authorizationServers: 'https://idp.example' }));
+ * ```
+ */
+export function protectedResource(options: ProtectedResourceOptions): MiddlewareHandler {
+  const metadata = createProtectedResource(options);
+  return async (c, next) => {
+    const found = metadata.answer(c.req.raw);
+    if (found === undefined) return next();
+    return c.body(found.body, found.status, found.headers);
   };
 }

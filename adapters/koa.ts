@@ -1,5 +1,12 @@
 import type { Middleware, Next, ParameterizedContext } from 'koa';
-import { type AuthOutcome, type Caller, createGuard, type GuardOptions } from '../src/index.ts';
+import {
+  type AuthOutcome,
+  type Caller,
+  createGuard,
+  createProtectedResource,
+  type GuardOptions,
+  type ProtectedResourceOptions,
+} from '../src/index.ts';
 import { NodeRequestView } from './node-request.ts';
 
 /** What `requireServiceAuth` puts into `ctx.state`. */
@@ -40,13 +47,46 @@ type Context = ParameterizedContext<ServiceAuthState>;
 
 function conclude(outcome: AuthOutcome, ctx: Context, next: Next): Promise<unknown> | undefined {
   if (!outcome.ok) {
-    const { status, headers, body } = outcome.rejection;
-    ctx.status = status;
-    ctx.body = body;
-    ctx.set(headers);
+    answer(ctx, outcome.rejection);
     return undefined;
   }
   if (outcome.headers !== undefined) ctx.set(outcome.headers);
   ctx.state.caller = outcome.caller;
   return next();
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+function answer(ctx: Context, { status, headers, body }: Answer): void {
+  ctx.status = status;
+  ctx.body = body;
+  ctx.set(headers);
+}
+
+/**
+ * Serves the protected resource metadata at its well-known path and lets all other requests pass.
+ *
+ * @throws TypeError at creation, for every mistake in the options. RFC 9728.
+ *
+ * @example
+ * ```ts
+ * import Koa from 'koa';
+ * import { protectedResource } from 'service-auth/koa';
+ *
+ * const app = new Koa();
+ * app.use(protectedResource({ resource: 'https://orders.example', authorizationServers: 'https://idp.example' }));
+ * ```
+ */
+export function protectedResource(options: ProtectedResourceOptions): Middleware {
+  const metadata = createProtectedResource(options);
+  return (ctx, next) => {
+    const found = metadata.answer({ method: ctx.method, url: ctx.originalUrl });
+    if (found === undefined) return next();
+    answer(ctx, found);
+    return undefined;
+  };
 }

@@ -1,8 +1,12 @@
 import type { IncomingMessage } from 'node:http';
-import type { AuthRequest } from '../src/index.ts';
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { AuthRequest, Connection } from '../src/index.ts';
 
 /** The part of Node's request that is read; HTTP/2 compatibility requests have it too. */
-export type NodeRequest = Pick<IncomingMessage, 'method' | 'headers' | 'rawHeaders'>;
+export type NodeRequest = Pick<IncomingMessage, 'method' | 'headers' | 'rawHeaders'> & {
+  readonly socket?: Socket;
+};
 
 /** A view of Node's request for the verifier: one small object, nothing copied. */
 export class NodeRequestView implements AuthRequest {
@@ -23,15 +27,22 @@ export class NodeRequestView implements AuthRequest {
     return this;
   }
 
+  get connection(): Connection | undefined {
+    const { socket } = this.#request;
+    return socket === undefined ? undefined : new SocketView(socket);
+  }
+
   /**
    * A header, with fields that came several times joined as `Headers` joins them. Node keeps only the first
-   * `Authorization`, and which one a proxy before it looked at is anybody's guess.
+   * `Authorization` and `Host`, and which one a proxy before it looked at is anybody's guess.
    */
   get(name: string): string | undefined {
-    const value = this.#request.headers[name];
-    if (value === undefined) return undefined;
-    if (typeof value !== 'string') return value.join(', ');
-    return name === 'authorization' ? this.#joined(name, value) : value;
+    const { headers } = this.#request;
+    const value = headers[name];
+    // HTTP/2 has a pseudo-header instead (RFC 9113 section 8.3.1).
+    if (value === undefined) return name === 'host' ? asText(headers[':authority']) : undefined;
+    if (typeof value !== 'string') return asText(value);
+    return name === 'authorization' || name === 'host' ? this.#joined(name, value) : value;
   }
 
   #joined(name: string, first: string): string {
@@ -45,4 +56,29 @@ export class NodeRequestView implements AuthRequest {
     }
     return joined;
   }
+}
+
+/** What a verifier may ask of the socket that a request came over. */
+export class SocketView implements Connection {
+  readonly #socket: Socket & Partial<Pick<TLSSocket, 'encrypted' | 'getPeerX509Certificate'>>;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  get encrypted(): boolean {
+    return this.#socket.encrypted === true;
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#socket.remoteAddress;
+  }
+
+  get peerCertificate(): Uint8Array | undefined {
+    return this.#socket.getPeerX509Certificate?.()?.raw;
+  }
+}
+
+function asText(value: string | string[] | undefined): string | undefined {
+  return typeof value === 'object' ? value.join(', ') : value;
 }

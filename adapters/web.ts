@@ -1,4 +1,10 @@
-import { type Caller, createGuard, type GuardOptions } from '../src/index.ts';
+import {
+  type Caller,
+  createGuard,
+  createProtectedResource,
+  type GuardOptions,
+  type ProtectedResourceOptions,
+} from '../src/index.ts';
 
 /** Possibly undefined only where the policy may be `optional`. */
 type CallerOf<O> = true extends O['optional' & keyof O] ? Caller | undefined : Caller;
@@ -48,4 +54,33 @@ function withHeaders(response: Response, added: Readonly<Record<string, string>>
   const copy = new Response(response.body, response);
   for (const [name, value] of Object.entries(added)) copy.headers.set(name, value);
   return copy;
+}
+
+/**
+ * Makes the function that answers requests for the protected resource metadata, and gives `undefined` for others.
+ *
+ * @throws TypeError at creation, for every mistake in the options. RFC 9728.
+ *
+ * @example
+ * ```ts
+ * import { protectedResource } from 'service-auth/web';
+ *
+ * const metadata = protectedResource({
+ *   resource: 'https://orders.example',
+ *   authorizationServers: 'https://idp.example',
+ * });
+ *
+ * export default {
+ *   fetch: (request: Request) => metadata(request) ?? new Response(null, { status: 404 }),
+ * };
+ * ```
+ */
+export function protectedResource(
+  options: ProtectedResourceOptions,
+): (request: Request) => Response | undefined {
+  const metadata = createProtectedResource(options);
+  return (request) => {
+    const found = metadata.answer(request);
+    return found === undefined ? undefined : new Response(found.body, found);
+  };
 }

@@ -10,7 +10,9 @@ export type EnvironmentVariable =
   | 'SERVICE_AUTH_CLIENT_SECRET_FILE'
   | 'SERVICE_AUTH_SCOPE'
   | 'SERVICE_AUTH_RESOURCE'
-  | 'SERVICE_AUTH_TARGETS';
+  | 'SERVICE_AUTH_TARGETS'
+  | 'SERVICE_AUTH_INTROSPECTION_CLIENT_ID'
+  | 'SERVICE_AUTH_INTROSPECTION_CLIENT_SECRET';
 
 /** The value of a variable; blank counts as missing. */
 export function fromEnvironment(name: EnvironmentVariable): string | undefined {

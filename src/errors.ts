@@ -24,6 +24,8 @@ export type ServiceAuthErrorCode =
   | 'issuer_mismatch'
   /** A URL is neither https nor loopback. */
   | 'insecure_url'
+  /** `invalidate` has no room left: every entry of the deny list is live. */
+  | 'deny_list_full'
   /** The verifier or client was closed. */
   | 'closed';
 

@@ -12,10 +12,26 @@ export type {
   UndecidedReason,
 } from './events.ts';
 export type { Caller } from './inbound/caller.ts';
+export type { CertificateSource } from './inbound/certificate.ts';
 export type { Rejection, RejectionDetail } from './inbound/challenge.ts';
-export type { AuthRequest } from './inbound/credentials.ts';
+export type { ClaimFunctions, ClaimsOption, ClaimsPreset } from './inbound/claim-mapping.ts';
+export type { AuthRequest, Connection, Scheme } from './inbound/credentials.ts';
+export type { DpopNonceOptions, DpopOptions } from './inbound/dpop-options.ts';
+export {
+  type ForwardedCertificateOptions,
+  forwardedClientCertificate,
+} from './inbound/forwarded-certificate.ts';
 export { createGuard, type GuardOptions } from './inbound/guard.ts';
+export type { IntrospectionOptions } from './inbound/introspection-options.ts';
 export type { Policy, ScopePolicy } from './inbound/policy.ts';
+export {
+  createProtectedResource,
+  type ProtectedResource,
+  type ProtectedResourceAnswer,
+  type ProtectedResourceOptions,
+} from './inbound/protected-resource.ts';
+export type { PublicUrl } from './inbound/public-url.ts';
+export type { Invalidation } from './inbound/token-verifier.ts';
 export type { TrustedIssuer } from './inbound/trusted-issuers.ts';
 export {
   type AuthOutcome,
@@ -23,6 +39,7 @@ export {
   type Guard,
   type Verifier,
   type VerifierHealth,
+  type VerifyTokenOptions,
 } from './inbound/verifier.ts';
 export type { VerifierOptions } from './inbound/verifier-options.ts';
 export type { AccessToken } from './outbound/access-token.ts';
@@ -43,6 +60,7 @@ export {
 } from './outbound/token-client.ts';
 export type { RefreshOptions, TokenClientOptions } from './outbound/token-client-options.ts';
 export type { TokenState } from './outbound/token-slot.ts';
+export type { CircuitState } from './shared/circuit-breaker.ts';
 export {
   type ClientAuth,
   type ClientAuthRequest,
@@ -53,6 +71,8 @@ export {
 } from './shared/client-auth.ts';
 export type { Jwk, JwsAlgorithm } from './shared/crypto.ts';
 export type { MaybePromise } from './shared/maybe-async.ts';
+export { createMemoryReplayStore, type MemoryReplayStoreOptions } from './shared/memory-replay-store.ts';
 export type { Discovery } from './shared/metadata.ts';
 export type { DocumentState } from './shared/remote-document.ts';
+export type { ReplayStore, TextStore } from './shared/stores.ts';
 export type { Fetch } from './shared/transport.ts';

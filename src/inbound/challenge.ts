@@ -1,7 +1,8 @@
-/** Rejections as HTTP answers: the only place that knows what RFC 6750 section 3 says about them. */
+/** Rejections as HTTP answers: the only place that knows what RFC 6750, RFC 9449 and RFC 9728 say about them. */
 import type { RejectionReason, RejectionStep, UndecidedReason } from '../events.ts';
 import type { Fault } from '../shared/fault.ts';
 import type { OptionChecker } from '../shared/options.ts';
+import type { Scheme } from './credentials.ts';
 
 /** An answer to send instead of running the handler. What callers see is generic; `reason` and `detail` are for logs. */
 export interface Rejection {
@@ -25,6 +26,12 @@ export interface RejectionDetail {
 
 export interface ChallengeOptions {
   readonly realm: string | undefined;
+  /** The URL of the protected resource metadata (RFC 9728 section 5.1). */
+  readonly resourceMetadata: string | undefined;
+  /** The schemes that are taken, in the order of the challenges. */
+  readonly schemes: readonly Scheme[];
+  /** `algs` of the DPoP challenge (RFC 9449 section 7.1). */
+  readonly proofAlgorithms: readonly string[];
 }
 
 interface Answer {
@@ -54,6 +61,17 @@ const insufficientScope: Answer = {
   description: 'The access token does not permit this request',
 };
 
+const invalidProof: Answer = {
+  status: 401,
+  error: 'invalid_dpop_proof',
+  description: 'The DPoP proof is not valid for this request',
+};
+const useNonce: Answer = {
+  status: 401,
+  error: 'use_dpop_nonce',
+  description: 'The DPoP proof needs the nonce of this answer',
+};
+
 /** Every reason that is not here is a fault of the token itself. */
 const answers: Partial<Record<RejectionReason, Answer>> = {
   no_credentials: noCredentials,
@@ -61,32 +79,68 @@ const answers: Partial<Record<RejectionReason, Answer>> = {
   malformed_credentials: invalidRequest,
   insufficient_scope: insufficientScope,
   client_not_allowed: insufficientScope,
+  actor_not_allowed: insufficientScope,
   service_only: insufficientScope,
   check_refused: insufficientScope,
+  missing_proof: invalidProof,
+  malformed_proof: invalidProof,
+  proof_algorithm_not_allowed: invalidProof,
+  proof_key_mismatch: invalidProof,
+  bad_proof_signature: invalidProof,
+  proof_method_mismatch: invalidProof,
+  proof_url_mismatch: invalidProof,
+  proof_token_mismatch: invalidProof,
+  proof_too_old: invalidProof,
+  proof_in_future: invalidProof,
+  missing_nonce: useNonce,
+  wrong_nonce: useNonce,
+  replayed_proof: invalidProof,
 };
 
-/** The answer to a request that is not authorised: 400, 401 or 403 with a challenge. */
-export function rejectionOf(fault: Fault, { realm }: ChallengeOptions, scope: string | undefined): Rejection {
+/**
+ * The answer to a request that is not authorised: 400, 401 or 403 with a challenge for every scheme that is taken.
+ *
+ * The error stands in the challenge of the scheme that the request used.
+ */
+export function rejectionOf(
+  fault: Fault,
+  options: ChallengeOptions,
+  scope: string | undefined,
+  used: Scheme | undefined,
+): Rejection {
   const { status, error, description } = answers[fault.reason] ?? invalidToken;
-  const challenge = [
-    ...parameter('realm', realm),
-    ...parameter('error', error),
-    ...parameter('error_description', error && description),
-    ...parameter('scope', status === 403 ? scope : undefined),
-  ].join(', ');
+  const { schemes } = options;
+  const about = used !== undefined && schemes.includes(used) ? used : schemes[0];
+  const challenges = schemes.map((scheme) =>
+    challenge(scheme, options, [
+      ...(scheme === about ? parameter('error', error) : []),
+      ...(scheme === about ? parameter('error_description', error && description) : []),
+      ...(scheme === about && status === 403 ? parameter('scope', scope) : []),
+    ]),
+  );
   return Object.freeze({
     status,
     error,
     description,
     reason: fault.reason,
     headers: Object.freeze({
-      'WWW-Authenticate': challenge === '' ? 'Bearer' : `Bearer ${challenge}`,
+      'WWW-Authenticate': challenges.join(', '),
       'Content-Type': 'application/json',
       'Cache-Control': 'no-store',
     }),
     body: JSON.stringify({ error, error_description: description }),
     detail: Object.freeze({ step: fault.step, expected: fault.expected, actual: fault.actual }),
   });
+}
+
+function challenge(scheme: Scheme, options: ChallengeOptions, parameters: readonly string[]): string {
+  const all = [
+    ...parameter('realm', options.realm),
+    ...parameters,
+    ...(scheme === 'DPoP' ? parameter('algs', options.proofAlgorithms.join(' ')) : []),
+    ...parameter('resource_metadata', options.resourceMetadata),
+  ];
+  return all.length === 0 ? scheme : `${scheme} ${all.join(', ')}`;
 }
 
 /** The answer to a request that cannot be decided: 503, never 401, since the token may be good. */

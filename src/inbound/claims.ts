@@ -1,7 +1,8 @@
 /** Pure checks of verified claims (RFC 7519 section 4.1, RFC 9068 section 4); the clock is passed in. */
 import { Fault } from '../shared/fault.ts';
-import type { JsonObject } from '../shared/json.ts';
+import { isObject, type JsonObject } from '../shared/json.ts';
 import { Caller } from './caller.ts';
+import type { ClaimMapping } from './claim-mapping.ts';
 
 export interface ClaimRules {
   /** `null` is the explicit opt-out. */
@@ -42,9 +43,19 @@ export function checkTyp(typ: string | undefined, accepted: readonly string[] | 
   return new Fault('token', 'wrong_typ', accepted.join(' or '), typ ?? 'none');
 }
 
-/** Makes the caller of verified claims; a fault where a claim is not of its type. */
-export function readCaller(claims: JsonObject, issuer: string, token: string): Caller | Fault {
-  const expiresAt = claims.exp;
+/**
+ * Makes the caller of verified claims; a fault where a claim is not of its type.
+ *
+ * `fallbackExpiresAt` (epoch seconds) stands in for `exp`, which introspection may leave out (RFC 7662 section 2.2).
+ */
+export function readCaller(
+  claims: JsonObject,
+  issuer: string,
+  mapping: ClaimMapping,
+  token: string,
+  fallbackExpiresAt?: number,
+): Caller | Fault {
+  const expiresAt = claims.exp ?? fallbackExpiresAt;
   if (!isTime(expiresAt) || expiresAt === 0) return invalid('exp as a finite number above 0', expiresAt);
   const issuedAt = claims.iat;
   if (issuedAt !== undefined && !isTime(issuedAt)) return invalid('iat as a finite number', issuedAt);
@@ -52,26 +63,15 @@ export function readCaller(claims: JsonObject, issuer: string, token: string): C
   if (subject !== undefined && typeof subject !== 'string') return invalid('sub as a string', subject);
   const tokenId = claims.jti;
   if (tokenId !== undefined && typeof tokenId !== 'string') return invalid('jti as a string', tokenId);
-  const audience = readAudience(claims.aud);
+  const audience = mapping.audience(claims);
   if (audience === undefined) return invalid('aud as a string or a list of strings', claims.aud);
-  const scopes = readScopes(claims);
+  const scopes = mapping.scopes(claims);
   if (scopes === undefined) return invalid('scope as a string or a list of strings', 'another type');
-  const clientId = readClientId(claims);
-  const kind = isService(claims, subject, clientId) ? 'service' : 'user';
+  const clientId = mapping.clientId(claims);
+  const kind = mapping.isService(claims, clientId) ? 'service' : 'user';
+  const scheme = isObject(claims.cnf) && claims.cnf.jkt !== undefined ? 'DPoP' : 'Bearer';
   return new Caller(
-    {
-      issuer,
-      subject,
-      clientId,
-      kind,
-      audience,
-      scopes,
-      expiresAt,
-      issuedAt,
-      tokenId,
-      scheme: 'Bearer',
-      claims,
-    },
+    { issuer, subject, clientId, kind, audience, scopes, expiresAt, issuedAt, tokenId, scheme, claims },
     token,
   );
 }
@@ -112,7 +112,7 @@ export function usableUntilMs(caller: Caller, rules: ClaimRules): number {
   return (Math.min(caller.expiresAt, aged) + clockToleranceSeconds) * 1000;
 }
 
-/** Judges what never changes about a token: audience, kind and binding. */
+/** Judges what never changes about a token: audience and kind. */
 export function checkFixed(caller: Caller, rules: ClaimRules, claims: JsonObject): Fault | undefined {
   const { audience } = caller;
   if (rules.audience !== null && !namesAny(audience, rules.audience)) {
@@ -122,10 +122,6 @@ export function checkFixed(caller: Caller, rules: ClaimRules, claims: JsonObject
   const foreign = foreignKind(claims);
   if (foreign !== undefined) {
     return new Fault('claims', 'wrong_token_kind', 'an access token', foreign, caller);
-  }
-  // A bound token is worth nothing without its proof; passing it as Bearer would undo the binding.
-  if (claims.cnf !== undefined) {
-    return new Fault('claims', 'unsupported_binding', 'a token that is not bound to a key', 'cnf', caller);
   }
   return undefined;
 }
@@ -139,42 +135,10 @@ const foreignClaims = ['at_hash', 'c_hash', 's_hash', 'events'] as const;
 /** Tells ID, refresh and logout tokens, which some issuers sign with the same keys and without a `typ` header. */
 function foreignKind(claims: JsonObject): string | undefined {
   const use = claims.token_use;
-  if (use === 'id' || use === 'refresh') return `token_use ${use}`;
+  if (use === 'id' || use === 'refresh' || use === 'refresh_token') return `token_use ${use}`;
   const typ = claims.typ;
   if (typ === 'ID' || typ === 'Refresh' || typ === 'Offline' || typ === 'Logout') return `typ ${typ}`;
   return foreignClaims.find((name) => claims[name] !== undefined);
-}
-
-function readAudience(value: unknown): readonly string[] | undefined {
-  if (value === undefined) return [];
-  if (typeof value === 'string') return [value];
-  return isStrings(value) ? value : undefined;
-}
-
-/** The first present of the claims that issuers put scopes in; `undefined` if that one is malformed. */
-function readScopes(claims: JsonObject): string | readonly string[] | undefined {
-  const value = claims.scope ?? claims.scp ?? claims.scopes ?? claims.permissions ?? '';
-  return typeof value === 'string' || isStrings(value) ? value : undefined;
-}
-
-const clientClaims = ['client_id', 'azp', 'appid', 'cid'] as const;
-
-function readClientId(claims: JsonObject): string | undefined {
-  for (const name of clientClaims) {
-    const value = claims[name];
-    if (typeof value === 'string') return value;
-  }
-  return undefined;
-}
-
-/** A service's token names no other subject than its client (RFC 9068 section 2.2), or says what it is. */
-function isService(claims: JsonObject, subject: string | undefined, clientId: string | undefined): boolean {
-  if (claims.token_type === 'service') return true;
-  return subject === undefined || subject === clientId;
-}
-
-function isStrings(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((item) => typeof item === 'string');
 }
 
 function isTime(value: unknown): value is number {

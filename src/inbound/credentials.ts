@@ -28,24 +28,49 @@ const SPACE = 0x20;
 /** Longer tokens are refused before anything of them is read. */
 export const LONGEST_TOKEN = 16 * 1024;
 
-/** The token of an `Authorization` header: `undefined` if there is no header, a fault if it is not a Bearer token. */
-export function readCredentials(header: string | null | undefined): string | Fault | undefined {
+export type Scheme = 'Bearer' | 'DPoP';
+
+export interface Credentials {
+  readonly scheme: Scheme;
+  readonly token: string;
+}
+
+/** The credentials of an `Authorization` header: `undefined` without one, a fault for schemes that are not taken. */
+export function readCredentials(
+  header: string | null | undefined,
+  takesDpop: boolean,
+): Credentials | Fault | undefined {
   if (header === null || header === undefined) return undefined;
   // Nearly every header; all spellings that RFC 9110 allows besides are read below.
-  if (header.startsWith('Bearer ') && header.charCodeAt(7) !== SPACE) return header.slice(7);
-  return readUnusual(header);
+  if (header.startsWith('Bearer ') && header.charCodeAt(7) !== SPACE) {
+    return { scheme: 'Bearer', token: header.slice(7) };
+  }
+  return readUnusual(header, takesDpop);
 }
 
 /** Scheme names are case-insensitive; credentials of other schemes count as none (RFC 6750 section 3.1). */
-function readUnusual(header: string): string | Fault {
+function readUnusual(header: string, takesDpop: boolean): Credentials | Fault {
   const space = header.indexOf(' ');
-  const scheme = space === -1 ? header : header.slice(0, space);
-  if (scheme.length !== 6 || scheme.toLowerCase() !== 'bearer') {
-    return new Fault('credentials', 'unsupported_scheme', 'Bearer', scheme.slice(0, 20));
+  const name = space === -1 ? header : header.slice(0, space);
+  const scheme = schemeOf(name, takesDpop);
+  if (scheme === undefined) {
+    return new Fault(
+      'credentials',
+      'unsupported_scheme',
+      takesDpop ? 'Bearer or DPoP' : 'Bearer',
+      name.slice(0, 20),
+    );
   }
-  let at = scheme.length;
+  let at = name.length;
   while (header.charCodeAt(at) === SPACE) at++;
-  return header.slice(at);
+  return { scheme, token: header.slice(at) };
+}
+
+function schemeOf(name: string, takesDpop: boolean): Scheme | undefined {
+  if (name.length > 6) return undefined;
+  const lower = name.toLowerCase();
+  if (lower === 'bearer') return 'Bearer';
+  return takesDpop && lower === 'dpop' ? 'DPoP' : undefined;
 }
 
 export function checkLength(token: string): Fault | undefined {

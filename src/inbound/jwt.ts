@@ -1,83 +1,76 @@
-/** Access-token JWTs (RFC 9068, RFC 7519): header rules, key choice, signature, claims, in this order. */
+/** Access-token JWTs (RFC 9068, RFC 7519): header rules, key choice and signature, in this order. */
 import { Fault } from '../shared/fault.ts';
 import { type JsonObject, parseJsonObject } from '../shared/json.ts';
 import { type Jws, type JwsHeader, parseJws } from '../shared/jws.ts';
 import type { KeySet, VerificationKey } from '../shared/key-set.ts';
 import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
-import type { Caller } from './caller.ts';
-import { type ClaimRules, checkFixed, checkTimes, checkTyp, readCaller } from './claims.ts';
+import { checkTyp } from './claims.ts';
 
-/** An issuer whose tokens are believed, resolved from its options. */
+/** An issuer whose signatures are believed. */
 export interface JwtIssuer {
   readonly issuer: string;
   readonly algorithms: ReadonlySet<string>;
   readonly keys: KeySet;
 }
 
-export interface JwtRules extends ClaimRules {
-  readonly typ: readonly string[] | 'any';
-  readonly issuers: ReadonlyMap<string, JwtIssuer>;
-  readonly now: () => number;
+/** A JWT of a known issuer; nothing in it is true before its signature held. */
+export interface UnverifiedJwt<I extends JwtIssuer> {
+  readonly jws: Jws;
+  readonly claims: JsonObject;
+  readonly issuer: I;
 }
 
-/** A token that passed, with the key that its signature held under. */
-export interface VerifiedToken {
-  readonly caller: Caller;
-  readonly key: VerificationKey;
+export interface JwtVerifier<I extends JwtIssuer> {
+  /** Parses a token and finds its issuer; a fault `malformed_token` where it is no JWT at all. */
+  parse(token: string): UnverifiedJwt<I> | Fault;
+  /**
+   * The key that the signature holds under: synchronous where the issuer's keys are in memory.
+   *
+   * @throws ServiceAuthError (or rejects) where the keys cannot be known now.
+   */
+  verify(jwt: UnverifiedJwt<I>): MaybePromise<VerificationKey | Fault>;
 }
 
 const MOST_KNOWN_HEADERS = 256;
 
-/**
- * Makes the function that verifies one token: synchronous where its issuer's keys are in memory.
- *
- * @throws ServiceAuthError (or rejects) where the keys cannot be known now.
- */
-export function createJwtVerifier(rules: JwtRules): (token: string) => MaybePromise<VerifiedToken | Fault> {
+export function createJwtVerifier<I extends JwtIssuer>(
+  issuers: ReadonlyMap<string, I>,
+  typ: readonly string[] | 'any',
+): JwtVerifier<I> {
   const knownHeaders = new Map<string, JwsHeader>();
-  const issuerNames = [...rules.issuers.keys()].join(' or ');
+  const issuerNames = [...issuers.keys()].join(' or ');
 
-  function verify(token: string): MaybePromise<VerifiedToken | Fault> {
+  function parse(token: string): UnverifiedJwt<I> | Fault {
     const jws = parseJws(token, knownHeaders);
     if (jws instanceof Fault) return jws;
     const claims = parseJsonObject(jws.payload);
     if (claims === undefined) return new Fault('token', 'malformed_token', 'a payload that is a JSON object');
-    const { alg, kid, typ } = jws.header;
     // The issuer is compared before anything is fetched: a token cannot make this service call anywhere.
     const named = claims.iss;
-    const issuer = typeof named === 'string' ? rules.issuers.get(named) : undefined;
-    if (issuer === undefined) {
-      return new Fault('claims', 'unknown_issuer', issuerNames, typeof named === 'string' ? named : 'none');
-    }
+    const issuer = typeof named === 'string' ? issuers.get(named) : undefined;
+    if (issuer !== undefined) return { jws, claims, issuer };
+    return new Fault('claims', 'unknown_issuer', issuerNames, typeof named === 'string' ? named : 'none');
+  }
+
+  function verify({ jws, issuer }: UnverifiedJwt<I>): MaybePromise<VerificationKey | Fault> {
+    const { alg, kid } = jws.header;
     if (!issuer.algorithms.has(alg)) {
       return new Fault('key', 'algorithm_not_allowed', [...issuer.algorithms].join(' '), alg);
     }
-    const wrongTyp = jws.headerKnown ? undefined : checkTyp(typ, rules.typ);
+    const wrongTyp = jws.headerKnown ? undefined : checkTyp(jws.header.typ, typ);
     if (wrongTyp !== undefined) return wrongTyp;
     return andThen(issuer.keys.find(alg, kid), (keys) => {
-      if (keys.length === 0)
+      if (keys.length === 0) {
         return new Fault('key', 'unknown_key', `a key of ${issuer.issuer}`, kid ?? 'none');
-      return andThen(findSigner(jws, keys, 0), (key) =>
-        key === undefined
-          ? new Fault('signature', 'bad_signature', `a signature by a key of ${issuer.issuer}`)
-          : accept(jws, claims, issuer, key, token),
-      );
+      }
+      return andThen(findSigner(jws, keys, 0), (key) => {
+        if (key === undefined) {
+          return new Fault('signature', 'bad_signature', `a signature by a key of ${issuer.issuer}`);
+        }
+        if (!jws.headerKnown) remember(jws);
+        return key;
+      });
     });
-  }
-
-  function accept(
-    jws: Jws,
-    claims: JsonObject,
-    issuer: JwtIssuer,
-    key: VerificationKey,
-    token: string,
-  ): VerifiedToken | Fault {
-    if (!jws.headerKnown) remember(jws);
-    const caller = readCaller(claims, issuer.issuer, token);
-    if (caller instanceof Fault) return caller;
-    return (
-      checkTimes(caller, rules, rules.now(), claims) ?? checkFixed(caller, rules, claims) ?? { caller, key }
-    );
   }
 
   function remember({ headerSegment, header }: Jws): void {
@@ -85,7 +78,7 @@ export function createJwtVerifier(rules: JwtRules): (token: string) => MaybeProm
     knownHeaders.set(headerSegment, header);
   }
 
-  return verify;
+  return { parse, verify };
 }
 
 /** The first of the candidates under which the signature holds. */

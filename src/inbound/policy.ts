@@ -1,7 +1,9 @@
 /** A policy, compiled to one function that judges a caller. Policies are judged on every request, cached or not. */
 import { Fault } from '../shared/fault.ts';
+import { own } from '../shared/json.ts';
 import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
 import { OptionChecker } from '../shared/options.ts';
+import { UndecidedError } from '../shared/undecided.ts';
 import type { Caller } from './caller.ts';
 import { namesAny } from './claims.ts';
 import type { AuthRequest } from './credentials.ts';
@@ -20,6 +22,13 @@ export interface Policy {
   readonly clients?: readonly string[] | Readonly<Record<string, readonly string[]>>;
   /** Narrower than the verifier's: the token must name one of these too. */
   readonly audience?: string | readonly string[];
+  /**
+   * Asks for a token that is bound to its sender: by DPoP (RFC 9449), by a TLS client certificate (RFC 8705), or by
+   * either. Bound tokens are always held to their binding, also without this. @default false
+   */
+  readonly senderConstrained?: boolean | 'dpop' | 'mtls';
+  /** The `sub` that the current actor of an exchanged token may have (RFC 8693 section 4.1); others are refused. */
+  readonly actors?: readonly string[];
   /** Refuses tokens that act for a user. @default false */
   readonly serviceOnly?: boolean;
   /** Lets requests without credentials pass, with no caller; bad credentials are still refused. @default false */
@@ -41,7 +50,16 @@ export interface CompiledPolicy {
 type Judge = (caller: Caller, request: AuthRequest | undefined) => MaybePromise<Fault | undefined>;
 type QuickJudge = (caller: Caller) => Fault | undefined;
 
-export const policyOptions = ['scope', 'clients', 'audience', 'serviceOnly', 'optional', 'check'] as const;
+export const policyOptions = [
+  'scope',
+  'clients',
+  'audience',
+  'senderConstrained',
+  'actors',
+  'serviceOnly',
+  'optional',
+  'check',
+] as const satisfies readonly (keyof Policy)[];
 
 /**
  * Compiles a policy; later changes to the object have no effect.
@@ -55,6 +73,9 @@ export function compilePolicy(policy: Policy, where: string): CompiledPolicy {
   const judges: QuickJudge[] = [];
   if (policy.audience !== undefined) judges.push(judgeAudience(check.strings('audience', policy.audience)));
   if (policy.clients !== undefined) judges.push(judgeClients(check, policy.clients));
+  if (policy.senderConstrained) judges.push(judgeBinding(check, policy.senderConstrained));
+  else check.boolean('senderConstrained', policy.senderConstrained ?? false);
+  if (policy.actors !== undefined) judges.push(judgeActor(check.strings('actors', policy.actors)));
   if (check.boolean('serviceOnly', policy.serviceOnly ?? false)) judges.push(judgeServiceOnly);
   if (scope !== undefined) judges.push(judgeScope(scope));
   return Object.freeze({
@@ -101,13 +122,8 @@ function runCheck(
 
 /** The program's own check broke: nobody knows whether the caller may, and its message may hold anything. */
 function rethrow(error: unknown): never {
-  throw new CheckError(error instanceof Error ? error.name : typeof error);
-}
-
-export class CheckError extends Error {
-  constructor(thrown: string) {
-    super(`check threw ${thrown}`);
-  }
+  const thrown = error instanceof Error ? error.name : typeof error;
+  throw new UndecidedError('check_failed', `check threw ${thrown}`);
 }
 
 interface ReadScope {
@@ -152,6 +168,31 @@ function judgeAudience(accepted: readonly string[]): QuickJudge {
           caller.audience.join(' ') || 'none',
           caller,
         );
+}
+
+/** By the time a policy is judged, every binding that a token has was proven. */
+function judgeBinding(check: OptionChecker, option: true | 'dpop' | 'mtls'): QuickJudge {
+  if (option !== true) check.oneOf('senderConstrained', option, ['dpop', 'mtls']);
+  const members = option === true ? ['jkt', 'x5t#S256'] : [option === 'dpop' ? 'jkt' : 'x5t#S256'];
+  const expected = `a token bound by ${option === true ? 'dpop or mtls' : option}`;
+  return (caller) => {
+    const { confirmation } = caller;
+    if (confirmation !== undefined && members.some((member) => Object.hasOwn(confirmation, member))) {
+      return undefined;
+    }
+    return new Fault('policy', 'token_not_bound', expected, 'a token without that binding', caller);
+  };
+}
+
+/** The outermost `act` is the current actor; those within it are history (RFC 8693 section 4.1). */
+function judgeActor(list: readonly string[]): QuickJudge {
+  const actors: ReadonlySet<unknown> = new Set(list);
+  return (caller) => {
+    const actor = caller.actor && own(caller.actor, 'sub');
+    if (actors.has(actor)) return undefined;
+    const actual = typeof actor === 'string' ? actor : 'none';
+    return new Fault('policy', 'actor_not_allowed', 'an actor of the list', actual, caller);
+  };
 }
 
 function judgeServiceOnly(caller: Caller): Fault | undefined {

@@ -7,6 +7,9 @@
 export interface TokenCache<T> {
   get(token: string): T | undefined;
   set(token: string, value: T): void;
+  delete(token: string): void;
+  /** Looks at every entry: for rare occasions. */
+  deleteIf(matches: (value: T) => boolean): void;
   clear(): void;
   readonly size: number;
 }
@@ -44,6 +47,17 @@ export function createTokenCache<T>(maxTokens: number): TokenCache<T> {
       const tail = token.slice(-TAIL);
       old.delete(tail);
       insert(tail, { token, value });
+    },
+    delete(token) {
+      const tail = token.slice(-TAIL);
+      for (const generation of [young, old]) {
+        if (generation.get(tail)?.token === token) generation.delete(tail);
+      }
+    },
+    deleteIf(matches) {
+      for (const generation of [young, old]) {
+        for (const [tail, { value }] of generation) if (matches(value)) generation.delete(tail);
+      }
     },
     clear() {
       young = new Map();

@@ -3,10 +3,16 @@ import { listFromEnvironment, missing } from '../environment.ts';
 import { createEmitter, type Emit, type EventListener } from '../events.ts';
 import { OptionChecker } from '../shared/options.ts';
 import type { Fetch } from '../shared/transport.ts';
-import type { Caller } from './caller.ts';
-import { checkHeaderText } from './challenge.ts';
-import type { JwtRules, VerifiedToken } from './jwt.ts';
+import { type CertificateSource, createCertificateCheck } from './certificate.ts';
+import { type ChallengeOptions, checkHeaderText } from './challenge.ts';
+import type { Scheme } from './credentials.ts';
+import { createDenyList, type DenyList } from './deny-list.ts';
+import type { DpopNonces } from './dpop-nonces.ts';
+import { type DpopOptions, type DpopRules, resolveDpop } from './dpop-options.ts';
+import { createPublicUrl, type PublicUrl } from './public-url.ts';
+import { createSenderConstraint, type SenderConstraint } from './sender-constraint.ts';
 import { createTokenCache, type TokenCache } from './token-cache.ts';
+import type { AcceptedToken, TokenRules } from './token-verifier.ts';
 import { resolveIssuers, type TrustedIssuer } from './trusted-issuers.ts';
 
 export interface VerifierOptions {
@@ -23,10 +29,27 @@ export interface VerifierOptions {
   readonly clockToleranceSeconds?: number;
   /** Refuses tokens whose `iat` is longer ago, in seconds. @default off */
   readonly maxTokenAgeSeconds?: number;
+  /**
+   * Tokens that are bound to a DPoP key (RFC 9449): always held to their proof (`'optional'`), asked of every
+   * caller (`'required'`), or refused (`false`). @default 'optional'
+   */
+  readonly dpop?: 'optional' | 'required' | false | DpopOptions;
+  /**
+   * The TLS client certificate of a request in PEM or DER, for tokens bound to one (RFC 8705); see
+   * `forwardedClientCertificate` for proxies that end TLS. @default that of the TLS socket, where there is one
+   */
+  readonly clientCertificate?: CertificateSource;
+  /**
+   * The base URL that clients see, for the `htu` of DPoP proofs behind proxies; or the addresses (also CIDR ranges)
+   * of proxies whose `Forwarded` or `X-Forwarded-*` headers are believed. @default the request's own URL
+   */
+  readonly publicUrl?: PublicUrl;
   /** Keeps verified tokens, at least `maxTokens` and at most twice as many. @default { maxTokens: 10_000 } */
   readonly cache?: { readonly maxTokens?: number } | false;
   /** `realm` of challenges. @default none */
   readonly realm?: string;
+  /** URL of the protected resource metadata, put into challenges (RFC 9728 section 5.1). @default none */
+  readonly resourceMetadata?: string;
   /** @default the global fetch */
   readonly fetch?: Fetch;
   /** The clock, in epoch milliseconds. @default Date.now */
@@ -41,8 +64,12 @@ const names = [
   'typ',
   'clockToleranceSeconds',
   'maxTokenAgeSeconds',
+  'dpop',
+  'clientCertificate',
+  'publicUrl',
   'cache',
   'realm',
+  'resourceMetadata',
   'fetch',
   'now',
   'onEvent',
@@ -50,25 +77,16 @@ const names = [
 /** The names of all verifier options. */
 export const verifierOptions: readonly string[] = names;
 
-/** What an accepted request is answered with; one object serves every request of its token. */
-export interface AcceptedOutcome {
-  readonly ok: true;
-  readonly caller: Caller;
-}
-
-/** A verified token as the cache keeps it, with the outcome that every request of it shares. */
-export interface AcceptedToken {
-  readonly outcome: AcceptedOutcome;
-  readonly key: VerifiedToken['key'];
-  readonly usableUntilMs: number;
-}
-
 const WHERE = 'createVerifier';
 
-export interface ResolvedRules extends JwtRules {
+export interface ResolvedRules extends TokenRules {
   readonly emit: Emit | undefined;
-  readonly realm: string | undefined;
   readonly cache: TokenCache<AcceptedToken> | undefined;
+  readonly denyList: DenyList;
+  readonly challenges: ChallengeOptions;
+  readonly constraint: SenderConstraint;
+  /** Present where proofs need a nonce. */
+  readonly nonces: DpopNonces | undefined;
 }
 
 /**
@@ -80,30 +98,65 @@ export function resolveRules(given: VerifierOptions): ResolvedRules {
   const check = new OptionChecker(WHERE);
   check.object('options', given, verifierOptions);
   const now = check.function('now', given.now) ?? (() => Date.now());
-  // Looked up at each call: a global fetch that is replaced later (by instrumentation, by a test) is the one to use.
-  const fetch: Fetch = check.function('fetch', given.fetch) ?? ((url, init) => globalThis.fetch(url, init));
+  const fetch = check.function('fetch', given.fetch);
   const emit = createEmitter(check.function('onEvent', given.onEvent), now);
   const issuer = given.issuer ?? listFromEnvironment('SERVICE_AUTH_ISSUER');
   if (issuer === undefined) throw missing(WHERE, 'issuer', 'SERVICE_AUTH_ISSUER');
-  const { maxTokenAgeSeconds: maxAge, realm } = given;
+  const dpop = resolveDpop(check, given.dpop ?? 'optional', now);
   return Object.freeze({
     issuers: resolveIssuers(check, issuer, { fetch, now, emit }),
     audience: readAudienceOption(check, given.audience),
     typ: readTypOption(check, given.typ ?? 'any'),
-    clockToleranceSeconds: check.number(
-      'clockToleranceSeconds',
-      given.clockToleranceSeconds ?? 5,
-      0,
-      600,
-      'seconds',
-    ),
-    maxTokenAgeSeconds:
-      maxAge === undefined ? undefined : check.number('maxTokenAgeSeconds', maxAge, 1, 31_536_000, 'seconds'),
+    ...readTimeOptions(check, given),
     cache: readCacheOption(check, given.cache),
-    realm: realm === undefined ? undefined : checkHeaderText(check, 'realm', realm),
+    denyList: createDenyList({ now }),
+    challenges: readChallengeOptions(check, given, dpop),
+    constraint: createSenderConstraint({
+      dpop,
+      checkCertificate: createCertificateCheck(check.function('clientCertificate', given.clientCertificate)),
+      publicUrl: createPublicUrl(given.publicUrl, check),
+      emit,
+    }),
+    nonces: dpop?.nonces,
     emit,
     now,
   });
+}
+
+function readTimeOptions(
+  check: OptionChecker,
+  { clockToleranceSeconds = 5, maxTokenAgeSeconds: maxAge }: VerifierOptions,
+): Pick<TokenRules, 'clockToleranceSeconds' | 'maxTokenAgeSeconds'> {
+  const seconds = (name: string, value: number, least: number, most: number): number =>
+    check.number(name, value, least, most, 'seconds');
+  return {
+    clockToleranceSeconds: seconds('clockToleranceSeconds', clockToleranceSeconds, 0, 600),
+    maxTokenAgeSeconds:
+      maxAge === undefined ? undefined : seconds('maxTokenAgeSeconds', maxAge, 1, 31_536_000),
+  };
+}
+
+function readChallengeOptions(
+  check: OptionChecker,
+  { realm, resourceMetadata }: VerifierOptions,
+  dpop: DpopRules | undefined,
+): ChallengeOptions {
+  const schemes: readonly Scheme[] = dpop?.required
+    ? ['DPoP']
+    : dpop === undefined
+      ? ['Bearer']
+      : ['Bearer', 'DPoP'];
+  return Object.freeze({
+    realm: realm === undefined ? undefined : checkHeaderText(check, 'realm', realm),
+    resourceMetadata: resourceMetadata === undefined ? undefined : checkUrl(check, resourceMetadata),
+    schemes,
+    proofAlgorithms: dpop?.algorithms ?? [],
+  });
+}
+
+function checkUrl(check: OptionChecker, value: unknown): string {
+  const text = checkHeaderText(check, 'resourceMetadata', value);
+  return URL.canParse(text) ? text : check.fail('resourceMetadata', 'an absolute URL', text);
 }
 
 function readAudienceOption(

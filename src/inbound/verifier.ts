@@ -1,20 +1,17 @@
 import { isServiceAuthError } from '../errors.ts';
 import type { UndecidedReason } from '../events.ts';
+import type { CircuitState } from '../shared/circuit-breaker.ts';
 import { Fault } from '../shared/fault.ts';
 import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
 import type { DocumentState } from '../shared/remote-document.ts';
+import { UndecidedError } from '../shared/undecided.ts';
 import type { Caller } from './caller.ts';
 import { type Rejection, rejectionOf, undecided } from './challenge.ts';
-import { checkTimes, usableUntilMs } from './claims.ts';
-import { type AuthRequest, checkLength, checkSpelling, readCredentials } from './credentials.ts';
-import { createJwtVerifier, type VerifiedToken } from './jwt.ts';
-import { CheckError, type CompiledPolicy, compilePolicy, type Policy } from './policy.ts';
-import {
-  type AcceptedOutcome,
-  type AcceptedToken,
-  resolveRules,
-  type VerifierOptions,
-} from './verifier-options.ts';
+import { type AuthRequest, readCredentials, type Scheme } from './credentials.ts';
+import { type CompiledPolicy, compilePolicy, type Policy } from './policy.ts';
+import type { UsedProof } from './sender-constraint.ts';
+import { type AcceptedToken, createTokenVerifier, type Invalidation } from './token-verifier.ts';
+import { resolveRules, type VerifierOptions } from './verifier-options.ts';
 
 /** Let in, with the caller; turned away with an answer. `caller` is undefined only where a policy is `optional`. */
 export type AuthOutcome<C extends Caller | undefined = Caller | undefined> =
@@ -35,8 +32,16 @@ export interface VerifierHealth {
     readonly issuer: string;
     /** The state of the fetched keys; undefined where keys are configured. */
     readonly keys: DocumentState | undefined;
+    /** The circuit breaker of its introspection endpoint; undefined where nothing is introspected. */
+    readonly introspection: CircuitState | undefined;
   }[];
   readonly cachedTokens: number;
+}
+
+export interface VerifyTokenOptions {
+  readonly policy?: Policy;
+  /** How the token was presented. @default 'Bearer' */
+  readonly scheme?: Scheme;
 }
 
 /** Verifies access tokens of requests. Made by {@link createVerifier}. */
@@ -48,11 +53,25 @@ export interface Verifier {
   ): MaybePromise<AuthOutcome<CallerOf<P>>>;
   /** Compiles a policy once, for all requests of a route. */
   guard<P extends Policy = NoPolicy>(policy?: P): Guard<CallerOf<P>>;
-  /** Judges a token that came without a request, from a queue or a WebSocket for example. */
-  verifyToken(token: string, options?: { readonly policy?: Policy }): MaybePromise<AuthOutcome<Caller>>;
+  /**
+   * Judges a token that came without a request, from a queue or a WebSocket for example.
+   *
+   * Not checked: possession of the key that a DPoP token is bound to. Such a token is refused unless `scheme` is
+   * `'DPoP'`, by which the program says that it has seen a proof itself. Tokens bound to a certificate are refused.
+   */
+  verifyToken(token: string, options?: VerifyTokenOptions): MaybePromise<AuthOutcome<Caller>>;
   /** Fetches metadata and keys of every issuer, so that the first request need not wait. Rejects if one fails. */
   ready(): Promise<void>;
   health(): VerifierHealth;
+  /**
+   * Refuses a token from now on: it itself, by its `jti`, or all that a client was issued up to now.
+   *
+   * Known to this verifier alone; other instances must be told too. Lasts until the token expires, or for a day
+   * where its expiry is not known.
+   *
+   * @throws ServiceAuthError `deny_list_full`
+   */
+  invalidate(what: Invalidation): void;
   /** Forgets cached tokens; every later request is answered with 503. */
   close(): void;
 }
@@ -60,10 +79,11 @@ export interface Verifier {
 const UNDECIDED_RETRY_MS = 1000;
 
 /**
- * Makes a verifier of access tokens: signature by the issuer's keys, issuer, audience, times, kind, and policy.
+ * Makes a verifier of access tokens: signature by the issuer's keys or introspection, issuer, audience, times, kind,
+ * binding to a key or certificate, status, and policy.
  *
- * Not checked: revocation, and whether the caller's network place is what it should be. Tokens that are bound
- * to a key (`cnf`) are refused. RFC 6750, RFC 7519, RFC 8725, RFC 9068.
+ * Not checked: revocation of JWTs, unless `statusList` or introspection of all tokens is asked for, and whether the
+ * caller's network place is what it should be. RFC 6750, RFC 7519, RFC 7662, RFC 8705, RFC 8725, RFC 9068, RFC 9449.
  *
  * @throws TypeError that names the option, the rule and the value, for every mistake in the options.
  *
@@ -88,78 +108,88 @@ const UNDECIDED_RETRY_MS = 1000;
  */
 export function createVerifier(options: VerifierOptions = {}): Verifier {
   const rules = resolveRules(options);
-  const { emit, now, realm, cache } = rules;
-  const verifyJwt = createJwtVerifier(rules);
+  const { emit, cache, challenges, constraint, nonces } = rules;
+  const tokens = createTokenVerifier(rules);
+  const takesDpop = challenges.schemes.includes('DPoP');
   const anyCaller = compilePolicy({}, 'createVerifier');
   let closed = false;
 
   function authorize(request: AuthRequest, policy: CompiledPolicy): MaybePromise<AuthOutcome> {
-    const token = readCredentials(request.headers.get('authorization'));
-    if (typeof token === 'string') return decide(token, policy, request);
-    if (policy.optional && (token === undefined || token.reason === 'unsupported_scheme')) return anonymous;
-    return reject(token ?? new Fault('credentials', 'no_credentials', 'an Authorization header'), policy);
+    const outcome = judgeRequest(request, policy);
+    return nonces === undefined ? outcome : andThen(outcome, withNonce);
   }
 
-  /** The one corridor of every token: verified (or found verified), then judged by the policy. */
-  function decide(
-    token: string,
-    policy: CompiledPolicy,
-    request: AuthRequest | undefined,
-  ): MaybePromise<AuthOutcome> {
+  function judgeRequest(request: AuthRequest, policy: CompiledPolicy): MaybePromise<AuthOutcome> {
+    const credentials = readCredentials(request.headers.get('authorization'), takesDpop);
+    if (credentials === undefined || credentials instanceof Fault) {
+      const isNone = credentials === undefined || credentials.reason === 'unsupported_scheme';
+      if (policy.optional && isNone) return anonymous;
+      const fault = credentials ?? new Fault('credentials', 'no_credentials', 'an Authorization header');
+      return reject(fault, policy, undefined);
+    }
+    return decide({ ...credentials, policy, request });
+  }
+
+  /** The one corridor of every token: verified (or found verified), its binding proven, then judged by the policy. */
+  function decide(presented: Presented): MaybePromise<AuthOutcome> {
     try {
       if (closed) return undecidable('closed', undefined);
-      const known = cache?.get(token);
+      const known = tokens.find(presented.token);
       const outcome =
-        known !== undefined && !known.key.retired
-          ? judge(stillValid(known), policy, request, true)
-          : andThen(verifyNew(token), (result) => judge(result, policy, request, false));
+        known !== undefined
+          ? judge(known, presented, true)
+          : andThen(tokens.verify(presented.token), (result) => judge(result, presented, false));
       return outcome instanceof Promise ? outcome.catch(failed) : outcome;
     } catch (error) {
       return failed(error);
     }
   }
 
-  function verifyNew(token: string): MaybePromise<AcceptedToken | Fault> {
-    const tooLarge = checkLength(token);
-    if (tooLarge !== undefined) return tooLarge;
-    return andThen(verifyJwt(token), (result) => {
-      // A token that is no JWT may be no token at all: then the request is malformed, not the token invalid.
-      if (result instanceof Fault) {
-        return result.reason === 'malformed_token' ? (checkSpelling(token) ?? result) : result;
-      }
-      const accepted = acceptedToken(result, usableUntilMs(result.caller, rules));
-      cache?.set(token, accepted);
-      return accepted;
+  function judge(
+    result: AcceptedToken | Fault,
+    presented: Presented,
+    cached: boolean,
+  ): MaybePromise<AuthOutcome> {
+    const { policy, scheme, request } = presented;
+    if (result instanceof Fault) return reject(result, policy, scheme);
+    const { binding, status } = result;
+    // The path of nearly every request: nothing is bound and nothing has a status.
+    if (binding === undefined && status === undefined && constraint.allowsUnbound(scheme)) {
+      return conclude(result, presented, cached, undefined);
+    }
+    return andThen(status?.judge(), (fault) => {
+      if (fault !== undefined) return reject(fault, policy, scheme);
+      return andThen(constraint.check(result, scheme, request), (proof) =>
+        proof instanceof Fault ? reject(proof, policy, scheme) : conclude(result, presented, cached, proof),
+      );
     });
   }
 
-  function stillValid(known: AcceptedToken): AcceptedToken | Fault {
-    const time = now();
-    return time < known.usableUntilMs ? known : (checkTimes(known.outcome.caller, rules, time) ?? known);
-  }
-
-  function judge(
-    result: AcceptedToken | Fault,
-    policy: CompiledPolicy,
-    request: AuthRequest | undefined,
+  /** The policy, and last of all the proof's record: a proof that was not good enough is not used up. */
+  function conclude(
+    { outcome }: AcceptedToken,
+    { policy, scheme, request }: Presented,
     cached: boolean,
+    proof: UsedProof | undefined,
   ): MaybePromise<AuthOutcome> {
-    if (result instanceof Fault) return reject(result, policy);
-    const { outcome } = result;
-    const fault = policy.judge(outcome.caller, request);
-    // Spelt out rather than chained: this is the path of nearly every request.
-    if (fault === undefined) return accept(outcome, cached);
-    return andThen(fault, (late) => (late === undefined ? accept(outcome, cached) : reject(late, policy)));
+    const { caller } = outcome;
+    const accept = (): AuthOutcome => {
+      emit?.({ type: 'request.accepted', issuer: caller.issuer, clientId: caller.clientId, cached });
+      return outcome;
+    };
+    const fault = policy.judge(caller, request);
+    if (fault === undefined && proof === undefined) return accept();
+    return andThen(fault, (late) => {
+      if (late !== undefined) return reject(late, policy, scheme);
+      if (proof === undefined) return accept();
+      return andThen(constraint.record(proof, caller), (replayed) =>
+        replayed === undefined ? accept() : reject(replayed, policy, scheme),
+      );
+    });
   }
 
-  function accept(outcome: AcceptedOutcome, cached: boolean): AuthOutcome {
-    const { issuer, clientId } = outcome.caller;
-    emit?.({ type: 'request.accepted', issuer, clientId, cached });
-    return outcome;
-  }
-
-  function reject(fault: Fault, policy: CompiledPolicy): AuthOutcome {
-    const rejection = rejectionOf(fault, { realm }, policy.scope);
+  function reject(fault: Fault, policy: CompiledPolicy, scheme: Scheme | undefined): AuthOutcome {
+    const rejection = rejectionOf(fault, challenges, policy.scope, scheme);
     const { step, reason, expected, actual, about } = fault;
     const { status } = rejection;
     const subject = { issuer: about?.issuer, clientId: about?.clientId };
@@ -168,7 +198,7 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
   }
 
   function failed(error: unknown): AuthOutcome {
-    if (error instanceof CheckError) return undecidable('check_failed', error.message);
+    if (error instanceof UndecidedError) return undecidable(error.reason, error.message, error.retryAfterMs);
     if (!isServiceAuthError(error)) return undecidable('keys_unavailable', 'unexpected failure');
     return undecidable('keys_unavailable', `${error.code}: ${error.message}`, error.retryAfterMs);
   }
@@ -182,6 +212,16 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
     return { ok: false, rejection: undecided(reason, retryAfterMs) };
   }
 
+  /** Every answer brings a nonce for the next proof (RFC 9449 section 9). */
+  function withNonce(outcome: AuthOutcome): MaybePromise<AuthOutcome> {
+    return andThen(nonces?.current(), (nonce = '') => {
+      const added = { 'DPoP-Nonce': nonce };
+      if (outcome.ok) return { ...outcome, headers: added };
+      const headers = Object.freeze({ ...outcome.rejection.headers, ...added });
+      return { ok: false, rejection: Object.freeze({ ...outcome.rejection, headers }) };
+    });
+  }
+
   // The casts give back what `optional` decides at run time: only such a policy lets a request pass without caller.
   return Object.freeze({
     authenticate: (request, policy) =>
@@ -190,15 +230,22 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
       const compiled = policy === undefined ? anyCaller : compilePolicy(policy, 'guard');
       return (request) => authorize(request, compiled);
     },
-    verifyToken: (token, { policy } = {}) =>
-      decide(token, policy === undefined ? anyCaller : compilePolicy(policy, 'verifyToken'), undefined),
+    verifyToken: (token, { policy, scheme = 'Bearer' } = {}) => {
+      const compiled = policy === undefined ? anyCaller : compilePolicy(policy, 'verifyToken');
+      return decide({ token, scheme, policy: compiled, request: undefined });
+    },
     async ready() {
-      await Promise.all([...rules.issuers.values()].map(({ keys }) => keys.load()));
+      await Promise.all([...rules.issuers.values()].map((issuer) => issuer.load()));
     },
     health: () => ({
-      issuers: [...rules.issuers.values()].map(({ issuer, keys }) => ({ issuer, keys: keys.state() })),
+      issuers: [...rules.issuers.values()].map(({ issuer, keys, introspector }) => ({
+        issuer,
+        keys: keys.state(),
+        introspection: introspector?.state(),
+      })),
       cachedTokens: cache?.size ?? 0,
     }),
+    invalidate: tokens.invalidate,
     close() {
       closed = true;
       cache?.clear();
@@ -206,8 +253,12 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
   } as Verifier);
 }
 
-const anonymous: AuthOutcome = Object.freeze({ ok: true, caller: undefined });
-
-function acceptedToken({ caller, key }: VerifiedToken, usableUntilMs: number): AcceptedToken {
-  return { outcome: Object.freeze({ ok: true, caller }), key, usableUntilMs };
+/** A token as it came, and what is asked of it. */
+interface Presented {
+  readonly token: string;
+  readonly scheme: Scheme;
+  readonly policy: CompiledPolicy;
+  readonly request: AuthRequest | undefined;
 }
+
+const anonymous: AuthOutcome = Object.freeze({ ok: true, caller: undefined });

@@ -173,3 +173,15 @@ export function sha256(data: Bytes): MaybePromise<Bytes> {
   if (nodeCrypto !== undefined) return nodeCrypto.createHash('sha256').update(data).digest();
   return crypto.subtle.digest('SHA-256', data).then((digest) => new Uint8Array(digest));
 }
+
+/** HMAC with SHA-256 (RFC 2104): at once where the runtime has it so. */
+export function hmacSha256(secret: Bytes, data: Bytes): MaybePromise<Bytes> {
+  if (nodeCrypto !== undefined) return nodeCrypto.createHmac('sha256', secret).update(data).digest();
+  return signHmacWeb(secret, data);
+}
+
+async function signHmacWeb(secret: Bytes, data: Bytes): Promise<Bytes> {
+  const parameters = { name: 'HMAC', hash: 'SHA-256' };
+  const key = await crypto.subtle.importKey('raw', secret, parameters, false, ['sign']);
+  return new Uint8Array(await crypto.subtle.sign('HMAC', key, data));
+}

@@ -66,3 +66,7 @@ export function own(object: JsonObject, member: string): unknown {
   const value = object[member];
   return value === undefined || Object.hasOwn(object, member) ? value : undefined;
 }
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -97,8 +97,8 @@ function readKey(
   return key;
 }
 
-/** Whether a member of the set is a public signature key of sufficient strength. Its type decides, never a guess. */
-function isVerificationJwk(value: unknown): value is Jwk {
+/** Whether a value is a signature key of sufficient strength. Its type decides, never a guess. */
+export function isVerificationJwk(value: unknown): value is Jwk {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   const { kty, use, key_ops: operations, kid, n, e } = value as Jwk;
   if (kid !== undefined && typeof kid !== 'string') return false;

@@ -9,6 +9,8 @@ export interface Loaded<T> {
   readonly value: T;
   /** How long the sender says the document may be kept; bounded by `minFreshMs` and `maxFreshMs`. */
   readonly freshMs?: number | undefined;
+  /** From then on this version must not serve, whatever fails, in epoch milliseconds. */
+  readonly expiresAt?: number | undefined;
 }
 
 export interface RemoteDocumentOptions<T> {
@@ -57,6 +59,14 @@ export interface DocumentState {
   readonly lastError: string | undefined;
 }
 
+interface Version<T> {
+  readonly value: T;
+  readonly loadedAt: number;
+  readonly refreshAt: number;
+  readonly freshUntil: number;
+  readonly usableUntil: number;
+}
+
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
@@ -69,7 +79,7 @@ export function createRemoteDocument<T>(options: RemoteDocumentOptions<T>): Remo
   const { defaultFreshMs = 10 * MINUTE, minFreshMs = MINUTE, maxFreshMs = HOUR } = options;
   const { maxStaleMs = 24 * HOUR, coolDownMs = 10 * SECOND } = options;
 
-  let current: { value: T; loadedAt: number; refreshAt: number; freshUntil: number } | undefined;
+  let current: Version<T> | undefined;
   let failure: { error: ServiceAuthError; count: number; retryAt: number } | undefined;
   let inFlight: Promise<T> | undefined;
   let lastAsked = Number.NEGATIVE_INFINITY;
@@ -83,12 +93,19 @@ export function createRemoteDocument<T>(options: RemoteDocumentOptions<T>): Remo
 
   async function attempt(): Promise<T> {
     try {
-      const { value, freshMs = defaultFreshMs } = await load();
+      const { value, freshMs = defaultFreshMs, expiresAt = Number.POSITIVE_INFINITY } = await load();
       const loadedAt = now();
-      const fresh = Math.min(Math.max(freshMs, minFreshMs), maxFreshMs);
+      const fresh = Math.min(Math.max(freshMs, minFreshMs), maxFreshMs, Math.max(expiresAt - loadedAt, 0));
       // A fleet that started together must not refresh together.
       const refreshAt = loadedAt + fresh * (AHEAD - 0.2 * random());
-      current = { value, loadedAt, refreshAt, freshUntil: loadedAt + fresh };
+      const freshUntil = loadedAt + fresh;
+      current = {
+        value,
+        loadedAt,
+        refreshAt,
+        freshUntil,
+        usableUntil: Math.min(freshUntil + maxStaleMs, expiresAt),
+      };
       failure = undefined;
       options.onRefreshed?.(value);
       return value;
@@ -110,7 +127,7 @@ export function createRemoteDocument<T>(options: RemoteDocumentOptions<T>): Remo
     failure = { error, count, retryAt: now() + retryInMs };
     options.onFailed?.(error, retryInMs);
     const time = now();
-    if (current !== undefined && time >= current.freshUntil && time < current.freshUntil + maxStaleMs) {
+    if (current !== undefined && time >= current.freshUntil && time < current.usableUntil) {
       options.onStale?.(time - current.loadedAt);
     }
     return withRetryAfter(error, retryInMs);
@@ -133,8 +150,8 @@ export function createRemoteDocument<T>(options: RemoteDocumentOptions<T>): Remo
     const time = now();
     if (current === undefined) return backingOff() ? refuse() : refresh();
     if (time < current.refreshAt) return current.value;
-    const { value, freshUntil } = current;
-    if (time >= freshUntil + maxStaleMs) return backingOff() ? refuse() : refresh();
+    const { value, freshUntil, usableUntil } = current;
+    if (time >= usableUntil) return backingOff() ? refuse() : refresh();
     if (time < freshUntil || failure !== undefined) {
       refreshInBackground();
       return value;

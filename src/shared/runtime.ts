@@ -3,6 +3,7 @@
 export type Bytes = Uint8Array<ArrayBuffer>;
 
 interface NodeProcess {
+  readonly versions?: Readonly<Record<string, string | undefined>>;
   readonly env?: Readonly<Record<string, string | undefined>>;
   getBuiltinModule?(name: string): unknown;
 }
@@ -20,6 +21,26 @@ export interface NodeBuffer {
   alloc(size: number): Bytes & { write(text: string, encoding: 'latin1'): number };
   from(text: string, encoding: 'base64url'): Bytes & { toString(encoding: 'base64url'): string };
   from(bytes: ArrayBufferLike, offset: number, length: number): { toString(encoding: string): string };
+}
+
+/** The part of the package undici that is used here, the fastest HTTP client of Node. */
+export interface Undici {
+  request(
+    url: string,
+    options: {
+      readonly method: string;
+      readonly headers: Readonly<Record<string, string>>;
+      readonly body: string | null;
+      readonly signal: AbortSignal;
+    },
+  ): Promise<{
+    readonly statusCode: number;
+    readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+    readonly body: AsyncIterable<Uint8Array> & {
+      arrayBuffer(): Promise<ArrayBuffer>;
+      dump(): Promise<void>;
+    };
+  }>;
 }
 
 interface NodeFileSystem {
@@ -46,4 +67,18 @@ export function environmentVariable(name: string): string | undefined {
 /** Reads a small text file; `undefined` where the runtime has no files. */
 export function readTextFile(path: string): string | undefined {
   return builtin<NodeFileSystem>('node:fs')?.readFileSync(path, 'utf8');
+}
+
+/** Loads undici where this is Node itself and the package is installed. */
+export async function loadUndici(): Promise<Undici | undefined> {
+  const { node, bun } = host.process?.versions ?? {};
+  if (node === undefined || bun !== undefined || 'Deno' in globalThis || nodeCrypto === undefined)
+    return undefined;
+  // In a variable, so that no bundler looks for a package that is optional.
+  const name = 'undici';
+  try {
+    return (await import(name)) as Undici;
+  } catch {
+    return undefined;
+  }
 }

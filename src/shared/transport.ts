@@ -69,6 +69,10 @@ export async function readBounded(
     void reader.cancel().catch(() => {});
     return undefined;
   }
+  return joinBytes(chunks, length);
+}
+
+export function joinBytes(chunks: readonly Uint8Array[], length: number): Bytes {
   const bytes = new Uint8Array(length);
   let at = 0;
   for (const chunk of chunks) {

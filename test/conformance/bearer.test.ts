@@ -12,6 +12,7 @@ const key = await createKey('ES256');
 const verifier = createVerifier({
   issuer: { issuer, jwks: { keys: [key.publicJwk] } },
   audience,
+  dpop: false,
   now: () => nowMs,
 });
 

@@ -53,9 +53,12 @@ export function bodyOf({ error }: Refused): object {
   return { ...(error && { error }), error_description: texts[error ?? 'none'] };
 }
 
+const algs = 'algs="ES256 EdDSA Ed25519 ES384 ES512 PS256 RS256"';
+const dpop = `DPoP ${algs}`;
+const realm = 'realm="a \\"quoted\\" \\\\ realm"';
 const challenge = (error: keyof typeof texts, more = ''): string =>
-  `Bearer error="${error}", error_description="${texts[error]}"${more}`;
-const anonymous: Expected = { status: 401, challenge: 'Bearer', error: undefined };
+  `Bearer error="${error}", error_description="${texts[error]}"${more}, ${dpop}`;
+const anonymous: Expected = { status: 401, challenge: `Bearer, ${dpop}`, error: undefined };
 const malformed: Expected = {
   status: 400,
   challenge: challenge('invalid_request'),
@@ -129,7 +132,7 @@ function credentialRows(good: string): readonly Row[] {
     row(
       'the realm, quoted',
       undefined,
-      { status: 401, error: undefined, challenge: 'Bearer realm="a \\"quoted\\" \\\\ realm"' },
+      { status: 401, error: undefined, challenge: `Bearer ${realm}, DPoP ${realm}, ${algs}` },
       '/realm',
     ),
     { ...row('POST', bearer(good), accepted()), method: 'POST' },
@@ -334,7 +337,7 @@ async function policyRows({ es256 }: Keys, good: string): Promise<readonly Row[]
     row('realm and scope', '/realm', {
       status: 403,
       error: 'insufficient_scope',
-      challenge: `Bearer realm="a \\"quoted\\" \\\\ realm", error="insufficient_scope", error_description="${texts.insufficient_scope}", scope="orders:write"`,
+      challenge: `Bearer ${realm}, error="insufficient_scope", error_description="${texts.insufficient_scope}", scope="orders:write", DPoP ${realm}, ${algs}`,
     }),
   ];
 }

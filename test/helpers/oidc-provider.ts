@@ -24,7 +24,9 @@ export const orders: ProviderClient = { id: 'orders', secret: 'the secret of ord
 export const opaqueResource = 'https://opaque.orders.example';
 export const jwtResource = 'https://orders.example';
 
-export async function startOidcProvider(options: { readonly dpopNonces?: boolean } = {}): Promise<OidcProvider> {
+export async function startOidcProvider(
+  options: { readonly dpopNonces?: boolean } = {},
+): Promise<OidcProvider> {
   const requests: string[] = [];
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -39,7 +39,7 @@ describe('threat 22: nothing from a token reaches a response header unescaped', 
         );
         expect(() => new Headers(headers)).not.toThrow();
         expect(headers['WWW-Authenticate']).toMatch(
-          /^Bearer error="(invalid_token|insufficient_scope)", error_description="[\w ]+"(, scope="orders:write")?$/,
+          /^Bearer error="(invalid_token|insufficient_scope)", error_description="[\w ]+"(, scope="orders:write")?, DPoP algs="[\w ]+"$/,
         );
       }
     },

@@ -1,0 +1,144 @@
+/** How an issuer writes scopes, client, audience and kind into its tokens; the RFCs leave room, and it is used. */
+import type { JsonObject } from '../shared/json.ts';
+import type { OptionChecker } from '../shared/options.ts';
+
+/** Functions of the verified claims; what is left out is read as most issuers write it. */
+export interface ClaimFunctions {
+  /** Separated by spaces, or a list. */
+  readonly scopes?: (claims: JsonObject) => string | readonly string[] | undefined;
+  readonly clientId?: (claims: JsonObject) => string | undefined;
+  readonly audience?: (claims: JsonObject) => string | readonly string[] | undefined;
+  readonly kind?: (claims: JsonObject) => 'service' | 'user' | undefined;
+}
+
+export type ClaimsPreset = 'auth0' | 'entra' | 'okta' | 'cognito' | 'keycloak';
+export type ClaimsOption = ClaimsPreset | ClaimFunctions;
+
+/** Each gives `undefined` where the claim is there but not of its type. */
+export interface ClaimMapping {
+  scopes(claims: JsonObject): string | readonly string[] | undefined;
+  clientId(claims: JsonObject): string | undefined;
+  audience(claims: JsonObject): readonly string[] | undefined;
+  isService(claims: JsonObject, clientId: string | undefined): boolean;
+}
+
+const clientClaims = ['client_id', 'azp', 'appid', 'cid'] as const;
+
+/** What most issuers do (RFC 9068, RFC 8693 section 4.2 and 4.3). */
+export const defaultMapping: ClaimMapping = Object.freeze({
+  scopes(claims: JsonObject) {
+    return asList(claims.scope ?? claims.scp ?? claims.scopes ?? claims.permissions ?? '');
+  },
+  clientId(claims: JsonObject) {
+    for (const name of clientClaims) {
+      const value = claims[name];
+      if (typeof value === 'string') return value;
+    }
+    return undefined;
+  },
+  audience(claims: JsonObject) {
+    const { aud } = claims;
+    if (aud === undefined) return [];
+    if (typeof aud === 'string') return [aud];
+    return isStrings(aud) ? aud : undefined;
+  },
+  /** A service's token names no other subject than its client (RFC 9068 section 2.2), or says what it is. */
+  isService(claims: JsonObject, clientId: string | undefined) {
+    return claims.token_type === 'service' || claims.sub === undefined || claims.sub === clientId;
+  },
+});
+
+const presets: Readonly<Record<ClaimsPreset, Partial<ClaimMapping>>> = {
+  // The subject of an application is its client id with a suffix; `permissions` (RBAC) count where no scope is.
+  auth0: {
+    scopes: ({ scope, permissions }) =>
+      asList(scope === undefined || scope === '' ? (permissions ?? '') : scope),
+    isService: ({ gty, sub }, clientId) => gty === 'client-credentials' || sub === `${clientId}@clients`,
+  },
+  // Delegated permissions are in `scp`, those of applications in `roles`; version 1 says appid, version 2 azp.
+  entra: {
+    scopes: ({ scp, roles }) => asList(scp ?? roles ?? ''),
+    clientId: ({ azp, appid }) => asText(azp) ?? asText(appid),
+    isService: ({ idtyp, scp, oid, sub }) =>
+      idtyp === undefined ? scp === undefined && oid !== undefined && oid === sub : idtyp === 'app',
+  },
+  okta: {
+    scopes: ({ scp }) => asList(scp ?? ''),
+    clientId: ({ cid }) => asText(cid),
+    isService: ({ cid, sub, uid }) => uid === undefined && sub === cid,
+  },
+  // Without resource binding there is no aud: the resource servers are named in the scopes, before the last slash.
+  cognito: {
+    clientId: ({ client_id: clientId }) => asText(clientId),
+    audience: (claims) =>
+      claims.aud === undefined ? resourceServers(claims.scope) : defaultMapping.audience(claims),
+    isService: ({ sub, client_id: clientId }) => sub === clientId,
+  },
+  // The subject of a service account is the id of a user made for it, whose name gives it away.
+  keycloak: {
+    clientId: ({ azp, client_id: clientId }) => asText(azp) ?? asText(clientId),
+    isService: ({ preferred_username: name }, clientId) =>
+      clientId !== undefined && name === `service-account-${clientId.toLowerCase()}`,
+  },
+};
+
+/** Resolves the `claims` option of an issuer. */
+export function resolveClaimMapping(check: OptionChecker, option: ClaimsOption | undefined): ClaimMapping {
+  if (option === undefined) return defaultMapping;
+  if (typeof option === 'string') {
+    const name = check.oneOf('claims', option, Object.keys(presets) as ClaimsPreset[]);
+    return Object.freeze({ ...defaultMapping, ...presets[name] });
+  }
+  check.object('claims', option, ['scopes', 'clientId', 'audience', 'kind']);
+  for (const [name, given] of Object.entries(option)) check.function(`claims.${name}`, given);
+  const read = {
+    scopes: option.scopes && safely(option.scopes),
+    clientId: option.clientId && safely(option.clientId),
+    audience: option.audience && safely(option.audience),
+    kind: option.kind && safely(option.kind),
+  };
+  const { scopes, clientId, audience, kind } = read;
+  const mapping: Partial<ClaimMapping> = {
+    ...(scopes && { scopes: (claims) => asList(nothingAs('', scopes(claims))) }),
+    ...(clientId && { clientId: (claims) => asText(clientId(claims)) }),
+    ...(audience && { audience: (claims) => defaultMapping.audience({ aud: audience(claims) }) }),
+    ...(kind && {
+      isService: (claims, client) =>
+        nothingAs(defaultMapping.isService(claims, client) && 'service', kind(claims)) === 'service',
+    }),
+  };
+  return Object.freeze({ ...defaultMapping, ...mapping });
+}
+
+function nothingAs<T, U>(fallback: U, value: T | undefined): T | U {
+  return value === undefined ? fallback : value;
+}
+
+/** What the program's function throws is a claim that cannot be read: `null` fits no type. */
+function safely<T>(read: (claims: JsonObject) => T): (claims: JsonObject) => T | null {
+  return (claims) => {
+    try {
+      return read(claims);
+    } catch {
+      return null;
+    }
+  };
+}
+
+function asText(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+function asList(value: unknown): string | readonly string[] | undefined {
+  return typeof value === 'string' || isStrings(value) ? value : undefined;
+}
+
+function isStrings(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
+}
+
+function resourceServers(scope: unknown): readonly string[] {
+  const names = typeof scope === 'string' ? scope.split(' ') : [];
+  const ids = names.map((name) => name.slice(0, Math.max(name.lastIndexOf('/'), 0)));
+  return [...new Set(ids.filter((id) => id !== ''))];
+}

@@ -1,0 +1,174 @@
+/** Judges DPoP proofs (RFC 9449 section 4.3), save for their being used twice. */
+import {
+  importPublicKey,
+  type Jwk,
+  type KeyAlgorithm,
+  keyFitsAlgorithm,
+  type VerifySignature,
+} from '../shared/crypto.ts';
+import { normalizeHtu } from '../shared/dpop.ts';
+import { Fault } from '../shared/fault.ts';
+import { type JsonObject, parseJsonObject } from '../shared/json.ts';
+import { type JwsHeader, parseJws } from '../shared/jws.ts';
+import { isVerificationJwk } from '../shared/key-set.ts';
+import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
+import { thumbprint } from '../shared/thumbprint.ts';
+import type { DpopNonces } from './dpop-nonces.ts';
+
+export interface ProofRules {
+  readonly algorithms: readonly KeyAlgorithm[];
+  readonly maxAgeSeconds: number;
+  readonly toleranceSeconds: number;
+  /** Present where proofs need a nonce. */
+  readonly nonces: DpopNonces | undefined;
+  readonly now: () => number;
+}
+
+export interface ProofRequest {
+  /** The `DPoP` header. */
+  readonly proof: string | null | undefined;
+  readonly method: string;
+  /** The URL that the client sees; `undefined` where that is not known for sure, which no proof can match. */
+  readonly url: string | undefined;
+  readonly accessTokenHash: string;
+  /** The thumbprint of the key that the token is bound to. */
+  readonly jkt: string;
+}
+
+/** A proof that holds, and how long it must not be used again. */
+export interface HeldProof {
+  readonly jkt: string;
+  readonly jti: string;
+  /** In epoch milliseconds. */
+  readonly expiresAt: number;
+}
+
+export type ProofVerifier = (request: ProofRequest) => MaybePromise<Fault | HeldProof>;
+
+/** A key that proofs came with before, ready to verify. */
+interface ProofKey extends JwsHeader {
+  readonly jkt: string;
+  readonly verify: VerifySignature;
+}
+
+const LONGEST_PROOF = 8 * 1024;
+const LONGEST_JTI = 256;
+const MOST_KEYS = 10_000;
+/** The members of private and symmetric keys (RFC 7518 section 6). */
+const secretMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
+
+export function createProofVerifier(rules: ProofRules): ProofVerifier {
+  const algorithms: ReadonlySet<string> = new Set(rules.algorithms);
+  // Importing a key costs as much as verifying with it, and a client sends the same header with every proof.
+  let keys = new Map<string, ProofKey>();
+
+  function remember(headerSegment: string, key: ProofKey): void {
+    if (keys.size >= MOST_KEYS) keys = new Map();
+    keys.set(headerSegment, key);
+  }
+
+  return (request) => {
+    const { proof } = request;
+    if (proof === null || proof === undefined) return refuse('missing_proof', 'a DPoP header');
+    if (proof.length > LONGEST_PROOF)
+      return refuse('malformed_proof', `${LONGEST_PROOF} characters`, `${proof.length}`);
+    const jws = parseJws(proof, keys);
+    if (jws instanceof Fault) return refuse('malformed_proof', jws.expected ?? 'a compact JWS');
+    const claims = parseJsonObject(jws.payload);
+    if (claims === undefined) return refuse('malformed_proof', 'a payload that is a JSON object');
+    const known = keys.get(jws.headerSegment);
+    const headerFault = known === undefined ? checkHeader(jws.header, algorithms) : undefined;
+    const held = headerFault ?? checkClaims(claims, request, rules);
+    if (held instanceof Fault) return held;
+    return andThen(checkNonce(claims.nonce, rules.nonces), (nonceFault) => {
+      if (nonceFault !== undefined) return nonceFault;
+      return andThen(known ?? importKey(jws.header), (key) => {
+        if (key instanceof Fault) return key;
+        if (key.jkt !== request.jkt) return refuse('proof_key_mismatch', request.jkt, key.jkt);
+        return andThen(key.verify(jws.signingInput, jws.signature), (holds) => {
+          if (!holds) return refuse('bad_proof_signature', 'a signature by the key of the proof');
+          // Only now, so that made-up keys push out none that are in use.
+          if (known === undefined) remember(jws.headerSegment, key);
+          return held;
+        });
+      });
+    });
+  };
+}
+
+function checkHeader({ alg, typ, jwk }: JwsHeader, algorithms: ReadonlySet<string>): Fault | undefined {
+  const kind = typ?.toLowerCase();
+  if (kind !== 'dpop+jwt' && kind !== 'application/dpop+jwt')
+    return refuse('malformed_proof', 'typ dpop+jwt', typ);
+  if (!algorithms.has(alg)) return refuse('proof_algorithm_not_allowed', [...algorithms].join(' '), alg);
+  if (!isVerificationJwk(jwk)) return refuse('malformed_proof', 'jwk as a public signature key');
+  if (secretMembers.some((member) => Object.hasOwn(jwk, member))) {
+    return refuse('malformed_proof', 'jwk without private members');
+  }
+  // `isVerificationJwk` has looked at alg's own name; the list above holds key algorithms alone.
+  const fits = keyFitsAlgorithm(jwk, alg as KeyAlgorithm) && (jwk.alg === undefined || jwk.alg === alg);
+  return fits ? undefined : refuse('malformed_proof', `jwk as a key for ${alg}`);
+}
+
+function importKey(header: JwsHeader): MaybePromise<ProofKey | Fault> {
+  const jwk = header.jwk as Jwk;
+  const broken = refuse('malformed_proof', 'jwk as a public signature key');
+  let verify: VerifySignature;
+  try {
+    verify = importPublicKey(jwk, header.alg as KeyAlgorithm);
+  } catch {
+    return broken;
+  }
+  return andThen(thumbprint(jwk) ?? '', (jkt) => (jkt === '' ? broken : { ...header, jkt, verify }));
+}
+
+/** The checks of section 4.3 that need no key: they are cheap, and come first. */
+function checkClaims(claims: JsonObject, request: ProofRequest, rules: ProofRules): Fault | HeldProof {
+  const { jti, htm, htu, iat, ath } = claims;
+  if (typeof jti !== 'string' || jti === '' || jti.length > LONGEST_JTI) {
+    return refuse('malformed_proof', `jti of 1 to ${LONGEST_JTI} characters`);
+  }
+  if (htm !== request.method) return refuse('proof_method_mismatch', request.method, shown(htm));
+  if (typeof htu !== 'string' || !isSameUrl(htu, request.url)) {
+    return refuse('proof_url_mismatch', request.url ?? 'a request whose URL is known', shown(htu));
+  }
+  if (ath !== request.accessTokenHash)
+    return refuse('proof_token_mismatch', 'ath of the access token', shown(ath));
+  if (typeof iat !== 'number' || !Number.isFinite(iat))
+    return refuse('malformed_proof', 'iat as a finite number');
+  const now = rules.now() / 1000;
+  const { maxAgeSeconds, toleranceSeconds } = rules;
+  if (iat > now + toleranceSeconds) return refuse('proof_in_future', `iat up to ${now}`, `${iat}`);
+  if (iat < now - maxAgeSeconds - toleranceSeconds) {
+    return refuse('proof_too_old', `an age up to ${maxAgeSeconds} s`, `${iat}`);
+  }
+  return {
+    jkt: request.jkt,
+    jti,
+    expiresAt: Math.floor((iat + maxAgeSeconds + toleranceSeconds) * 1000) + 1,
+  };
+}
+
+/** The request's own query and fragment do not count (RFC 9449 section 4.3, step 9). */
+function isSameUrl(htu: string, url: string | undefined): boolean {
+  if (url === undefined) return false;
+  if (htu === url && !htu.includes('?') && !htu.includes('#')) return true;
+  const normal = normalizeHtu(htu);
+  return normal !== undefined && normal === normalizeHtu(url);
+}
+
+function checkNonce(nonce: unknown, nonces: DpopNonces | undefined): MaybePromise<Fault | undefined> {
+  if (nonces === undefined) return undefined;
+  if (typeof nonce !== 'string') return refuse('missing_nonce', 'a nonce of this server');
+  return andThen(nonces.accepts(nonce), (accepted) =>
+    accepted ? undefined : refuse('wrong_nonce', 'a fresh nonce of this server'),
+  );
+}
+
+function refuse(reason: Fault['reason'], expected: string, actual?: string): Fault {
+  return new Fault('proof', reason, expected, actual);
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'string' ? value : typeof value;
+}

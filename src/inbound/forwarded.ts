@@ -1,0 +1,121 @@
+/** What trusted proxies say about the request that reached them: `Forwarded` (RFC 7239) or `X-Forwarded-*`. */
+import type { AuthRequest } from './credentials.ts';
+
+type Headers = AuthRequest['headers'];
+type IsTrusted = (address: string | undefined) => boolean;
+
+export interface Forwarded {
+  /** `http` or `https`. */
+  readonly proto: string | undefined;
+  /** With its port, where that was said. */
+  readonly host: string | undefined;
+}
+
+const LONGEST = 4096;
+const nothing: Forwarded = Object.freeze({ proto: undefined, host: undefined });
+
+/**
+ * Reads what the outermost trusted proxy said; `undefined` where that is malformed, or said twice and differently:
+ * a proxy that writes one kind of header passes the other on as the caller wrote it.
+ */
+export function readForwarded(headers: Headers, isTrusted: IsTrusted): Forwarded | undefined {
+  const standard = readStandard(headers.get('forwarded'), isTrusted);
+  const custom = readCustom(headers, isTrusted);
+  if (standard === undefined || custom === undefined) return undefined;
+  if (differ(standard.proto, custom.proto) || differ(standard.host, custom.host)) return undefined;
+  const proto = (standard.proto ?? custom.proto)?.toLowerCase();
+  if (proto !== undefined && proto !== 'http' && proto !== 'https') return undefined;
+  return { proto, host: standard.host ?? custom.host };
+}
+
+function differ(a: string | undefined, b: string | undefined): boolean {
+  return a !== undefined && b !== undefined && a.toLowerCase() !== b.toLowerCase();
+}
+
+function readStandard(header: string | null | undefined, isTrusted: IsTrusted): Forwarded | undefined {
+  if (header === null || header === undefined) return nothing;
+  if (header.length > LONGEST) return undefined;
+  const elements = split(header, ',')?.map(readPairs);
+  if (elements === undefined || elements.includes(undefined)) return undefined;
+  const hops = elements.map((pairs) => nodeAddress(pairs?.get('for')));
+  const pairs = elements[outermost(hops, isTrusted)];
+  return { proto: pairs?.get('proto'), host: pairs?.get('host') };
+}
+
+/** Lists of the same length as X-Forwarded-For grew along with it; a single value is that of the last writer. */
+function readCustom(headers: Headers, isTrusted: IsTrusted): Forwarded | undefined {
+  const [hops, protos, hosts, ports] = ['for', 'proto', 'host', 'port'].map((name) =>
+    listOf(headers.get(`x-forwarded-${name}`)),
+  );
+  const at = outermost(hops ?? [], isTrusted);
+  const values = [protos, hosts, ports].map((list = []) => {
+    if (list.length <= 1) return list[0];
+    return list.length === hops?.length ? list[at] : null;
+  });
+  if (values.includes(null) || values.includes('')) return undefined;
+  const [proto, host, port] = values as (string | undefined)[];
+  if (host === undefined || port === undefined || hasPort(host)) return { proto, host };
+  // A port that is none makes a host that is none.
+  return { proto, host: `${host}:${port}` };
+}
+
+function listOf(header: string | null | undefined): readonly string[] {
+  if (header === null || header === undefined) return [];
+  return header
+    .slice(0, LONGEST)
+    .split(',')
+    .map((item) => item.trim());
+}
+
+/** Each hop names who came to it: as long as that is a trusted proxy too, the one before it knows more. */
+function outermost(hops: readonly (string | undefined)[], isTrusted: IsTrusted): number {
+  let at = hops.length - 1;
+  while (at > 0 && isTrusted(hops[at])) at--;
+  return Math.max(at, 0);
+}
+
+function hasPort(host: string): boolean {
+  return host.lastIndexOf(':') > host.lastIndexOf(']');
+}
+
+/** The address of a node identifier (RFC 7239 section 6): without port and brackets. */
+function nodeAddress(node: string | undefined): string | undefined {
+  if (node?.startsWith('[')) return node.slice(1, node.indexOf(']'));
+  return node?.split(':', 1)[0];
+}
+
+/** The pairs of a forwarded-element (RFC 7239 section 4); `undefined` if it is malformed or says a thing twice. */
+function readPairs(element: string): ReadonlyMap<string, string> | undefined {
+  const pairs = new Map<string, string>();
+  for (const pair of split(element, ';') ?? ['']) {
+    const equals = pair.indexOf('=');
+    const name = pair.slice(0, equals).toLowerCase();
+    const value = unquote(pair.slice(equals + 1));
+    if (equals < 1 || value === undefined || pairs.has(name)) return undefined;
+    pairs.set(name, value);
+  }
+  return pairs;
+}
+
+function unquote(text: string): string | undefined {
+  if (!text.startsWith('"')) return text.includes('"') ? undefined : text;
+  return text.length >= 2 && text.endsWith('"') ? text.slice(1, -1).replaceAll('\\', '') : undefined;
+}
+
+/** Splits outside of quoted strings, and trims; `undefined` where a quote stays open. */
+export function split(text: string, separator: ',' | ';'): readonly string[] | undefined {
+  const parts: string[] = [];
+  let quoted = false;
+  let start = 0;
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at];
+    if (quoted && character === '\\') at++;
+    else if (character === '"') quoted = !quoted;
+    else if (!quoted && character === separator) {
+      parts.push(text.slice(start, at).trim());
+      start = at + 1;
+    }
+  }
+  parts.push(text.slice(start).trim());
+  return quoted ? undefined : parts;
+}

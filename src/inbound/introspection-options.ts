@@ -1,0 +1,116 @@
+/** The `introspection` option of an issuer, checked and resolved once. */
+import { type EnvironmentVariable, fromEnvironment, missing } from '../environment.ts';
+import { type ClientAuth, clientSecretBasic, type Secret } from '../shared/client-auth.ts';
+import type { OptionChecker } from '../shared/options.ts';
+import type { TextStore } from '../shared/stores.ts';
+import { checkSecureUrl } from './issuer-url.ts';
+
+/** How an issuer is asked about tokens (RFC 7662). */
+export interface IntrospectionOptions {
+  /** @default `introspection_endpoint` of the issuer's metadata */
+  readonly endpoint?: string;
+  /** This service as a client of the issuer. @default SERVICE_AUTH_INTROSPECTION_CLIENT_ID */
+  readonly clientId?: string;
+  /** For HTTP Basic; `clientAuth` does it otherwise. @default SERVICE_AUTH_INTROSPECTION_CLIENT_SECRET */
+  readonly clientSecret?: Secret;
+  /** How this service authenticates, instead of `clientSecret`. */
+  readonly clientAuth?: ClientAuth;
+  /** How long an active token is believed, in seconds, never beyond its `exp`. @default 30 */
+  readonly cacheSeconds?: number;
+  /** How long an inactive token is refused without asking again, in seconds. @default 10 */
+  readonly negativeCacheSeconds?: number;
+  /** For one call, in milliseconds. @default 3000 */
+  readonly timeoutMs?: number;
+  /** How often a call that failed is tried again. @default 1 */
+  readonly retries?: number;
+  /** `'opaque'` verifies JWTs by the issuer's keys; `'all'` asks about those too. @default 'opaque' */
+  readonly tokens?: 'opaque' | 'all';
+  /** `'jwt'` asks for signed answers and takes no others (RFC 9701). @default 'json' */
+  readonly response?: 'json' | 'jwt';
+  /** A cache that instances share; holds answers under hashes of tokens. @default none */
+  readonly store?: TextStore;
+}
+
+export interface IntrospectionSettings {
+  readonly endpoint: string | undefined;
+  readonly clientId: string;
+  readonly clientAuth: ClientAuth;
+  readonly cacheSeconds: number;
+  readonly negativeCacheSeconds: number;
+  readonly timeoutMs: number;
+  readonly retries: number;
+  readonly tokens: 'opaque' | 'all';
+  readonly response: 'json' | 'jwt';
+  readonly store: TextStore | undefined;
+}
+
+const known = [
+  'endpoint',
+  'clientId',
+  'clientSecret',
+  'clientAuth',
+  'cacheSeconds',
+  'negativeCacheSeconds',
+  'timeoutMs',
+  'retries',
+  'tokens',
+  'response',
+  'store',
+] as const satisfies readonly (keyof IntrospectionOptions)[];
+const WHERE = 'createVerifier';
+
+/** Resolves the option, of which `true` takes the credentials from the environment. */
+export function resolveIntrospection(check: OptionChecker, option: unknown): IntrospectionSettings {
+  const given: IntrospectionOptions = option === true ? {} : check.object('introspection', option, known);
+  const { endpoint, tokens = 'opaque', response = 'json' } = given;
+  if (endpoint !== undefined) checkSecureUrl(check, 'introspection.endpoint', endpoint);
+  const number =
+    (name: 'cacheSeconds' | 'negativeCacheSeconds' | 'timeoutMs' | 'retries', fallback: number) =>
+    (least: number, most: number, unit: string): number =>
+      check.number(`introspection.${name}`, given[name] ?? fallback, least, most, unit);
+  return Object.freeze({
+    endpoint,
+    ...readClient(check, given),
+    cacheSeconds: number('cacheSeconds', 30)(0, 86_400, 'seconds'),
+    negativeCacheSeconds: number('negativeCacheSeconds', 10)(0, 3600, 'seconds'),
+    timeoutMs: number('timeoutMs', 3000)(1, 60_000, 'milliseconds'),
+    retries: number('retries', 1)(0, 5, 'retries'),
+    tokens: check.oneOf('introspection.tokens', tokens, ['opaque', 'all']),
+    response: check.oneOf('introspection.response', response, ['json', 'jwt']),
+    store: readStore(check, given.store),
+  });
+}
+
+function readClient(
+  check: OptionChecker,
+  given: IntrospectionOptions,
+): Pick<IntrospectionSettings, 'clientId' | 'clientAuth'> {
+  const { clientAuth, clientSecret } = given;
+  const need = (option: 'clientId' | 'clientSecret', variable: EnvironmentVariable): string => {
+    const value = fromEnvironment(variable);
+    if (value === undefined) throw missing(WHERE, `introspection.${option}`, variable);
+    return value;
+  };
+  const clientId = check.string(
+    'introspection.clientId',
+    given.clientId ?? need('clientId', 'SERVICE_AUTH_INTROSPECTION_CLIENT_ID'),
+  );
+  if (clientAuth === undefined) {
+    const secret = clientSecret ?? need('clientSecret', 'SERVICE_AUTH_INTROSPECTION_CLIENT_SECRET');
+    return { clientId, clientAuth: clientSecretBasic(secret) };
+  }
+  if (clientSecret !== undefined)
+    check.failSecret('introspection', 'given clientSecret or clientAuth, not both');
+  check.function('introspection.clientAuth', clientAuth);
+  return { clientId, clientAuth };
+}
+
+function readStore(check: OptionChecker, option: unknown): TextStore | undefined {
+  if (option === undefined) return undefined;
+  const store: Partial<TextStore> = typeof option === 'object' && option !== null ? option : {};
+  const methods = [store.get, store.set, store.delete];
+  if (!methods.every((method) => typeof method === 'function')) {
+    check.fail('introspection.store', 'a store with get, set and delete', option);
+  }
+  return option as TextStore;
+}

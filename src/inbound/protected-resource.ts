@@ -1,0 +1,134 @@
+import { listFromEnvironment, missing } from '../environment.ts';
+import { type KeyAlgorithm, keyAlgorithms } from '../shared/crypto.ts';
+import { OptionChecker } from '../shared/options.ts';
+import { checkSecureUrl } from './issuer-url.ts';
+
+/** What a service says about itself to clients that look for it (RFC 9728 section 2). */
+export interface ProtectedResourceOptions {
+  /** The resource identifier: an https URL without fragment, as clients name it. */
+  readonly resource: string;
+  /** The issuers whose tokens are accepted. @default SERVICE_AUTH_ISSUER */
+  readonly authorizationServers?: string | readonly string[];
+  /** Scopes that clients may ask for. @default not said */
+  readonly scopesSupported?: readonly string[];
+  /** Algorithms of DPoP proofs. @default not said */
+  readonly dpopSigningAlgValuesSupported?: readonly KeyAlgorithm[];
+  /** Whether every token must be bound to a DPoP key. @default not said */
+  readonly dpopBoundAccessTokensRequired?: boolean;
+  /** Whether tokens bound to a TLS client certificate are taken. @default not said */
+  readonly tlsClientCertificateBoundAccessTokens?: boolean;
+  readonly resourceName?: string;
+  /** URL of what developers should read. */
+  readonly resourceDocumentation?: string;
+}
+
+export interface ProtectedResourceAnswer {
+  readonly status: 200 | 405;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+export interface ProtectedResource {
+  /** Where clients look: the well-known path with that of the resource behind it (RFC 9728 section 3.1). */
+  readonly path: string;
+  /** The answer to a request, `undefined` for other paths. */
+  answer(request: { readonly method: string; readonly url: string }): ProtectedResourceAnswer | undefined;
+}
+
+const known = [
+  'resource',
+  'authorizationServers',
+  'scopesSupported',
+  'dpopSigningAlgValuesSupported',
+  'dpopBoundAccessTokensRequired',
+  'tlsClientCertificateBoundAccessTokens',
+  'resourceName',
+  'resourceDocumentation',
+] as const satisfies readonly (keyof ProtectedResourceOptions)[];
+
+/**
+ * Makes the metadata document of a protected resource; what every adapter's `protectedResource` is built on.
+ *
+ * Not checked: that the verifier of the routes accepts what is said here. RFC 9728.
+ *
+ * @throws TypeError that names the option, the rule and the value.
+ *
+ * @example
+ * ```ts
+ * import { createProtectedResource } from 'service-auth';
+ *
+ * const metadata = createProtectedResource({
+ *   resource: 'https://orders.example',
+ *   authorizationServers: 'https://idp.example',
+ *   scopesSupported: ['orders:read'],
+ * });
+ *
+ * export const whereClientsLook = metadata.path;
+ * ```
+ */
+export function createProtectedResource(options: ProtectedResourceOptions): ProtectedResource {
+  const check = new OptionChecker('protectedResource');
+  check.object('options', options, known);
+  const resource = readResource(check, options.resource);
+  const { pathname } = new URL(resource);
+  const path = `/.well-known/oauth-protected-resource${pathname === '/' ? '' : pathname}`;
+  const body = JSON.stringify({ resource, ...readMembers(check, options) });
+  const found: ProtectedResourceAnswer = Object.freeze({
+    status: 200,
+    headers: Object.freeze({
+      'Content-Type': 'application/json',
+      'Cache-Control': 'max-age=3600',
+      // Public by design; clients in browsers look for it too.
+      'Access-Control-Allow-Origin': '*',
+    }),
+    body,
+  });
+  const notAllowed: ProtectedResourceAnswer = Object.freeze({
+    status: 405,
+    headers: Object.freeze({ Allow: 'GET, HEAD' }),
+    body: '',
+  });
+  return Object.freeze({
+    path,
+    answer({ method, url }) {
+      if (pathOf(url) !== path) return undefined;
+      return method === 'GET' || method === 'HEAD' ? found : notAllowed;
+    },
+  } satisfies ProtectedResource);
+}
+
+function readResource(check: OptionChecker, value: unknown): string {
+  const resource = checkSecureUrl(check, 'resource', value);
+  return resource.includes('#') ? check.fail('resource', 'a URL without fragment', resource) : resource;
+}
+
+function readMembers(check: OptionChecker, options: ProtectedResourceOptions): Record<string, unknown> {
+  const servers = options.authorizationServers ?? listFromEnvironment('SERVICE_AUTH_ISSUER');
+  if (servers === undefined)
+    throw missing('protectedResource', 'authorizationServers', 'SERVICE_AUTH_ISSUER');
+  const strings = (name: keyof ProtectedResourceOptions): unknown =>
+    options[name] === undefined ? undefined : check.strings(name, options[name]);
+  const string = (name: keyof ProtectedResourceOptions): unknown =>
+    options[name] === undefined ? undefined : check.string(name, options[name]);
+  const boolean = (name: keyof ProtectedResourceOptions): unknown =>
+    options[name] === undefined ? undefined : check.boolean(name, options[name]);
+  for (const algorithm of options.dpopSigningAlgValuesSupported ?? []) {
+    check.oneOf('dpopSigningAlgValuesSupported', algorithm, keyAlgorithms);
+  }
+  return {
+    authorization_servers: check.strings('authorizationServers', servers),
+    scopes_supported: strings('scopesSupported'),
+    bearer_methods_supported: ['header'],
+    dpop_signing_alg_values_supported: strings('dpopSigningAlgValuesSupported'),
+    dpop_bound_access_tokens_required: boolean('dpopBoundAccessTokensRequired'),
+    tls_client_certificate_bound_access_tokens: boolean('tlsClientCertificateBoundAccessTokens'),
+    resource_name: string('resourceName'),
+    resource_documentation: string('resourceDocumentation'),
+  };
+}
+
+/** The path of a request's URL, absolute or not. */
+function pathOf(url: string): string | undefined {
+  const base = 'http://localhost';
+  return URL.canParse(url, base) ? new URL(url, base).pathname : undefined;
+}

@@ -1,0 +1,126 @@
+/** Revocation without a round trip for each request: the OAuth Token Status List. */
+import { LRUCache } from 'lru-cache';
+import { isServiceAuthError, ServiceAuthError } from '../errors.ts';
+import type { Emit } from '../events.ts';
+import { Fault } from '../shared/fault.ts';
+import { assertSecureUrl, requestBytes } from '../shared/http.ts';
+import { isObject, type JsonObject, own } from '../shared/json.ts';
+import type { KeySet } from '../shared/key-set.ts';
+import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
+import { createRemoteDocument, type Loaded, type RemoteDocument } from '../shared/remote-document.ts';
+import type { Transport } from '../shared/transport.ts';
+import { UndecidedError } from '../shared/undecided.ts';
+import { readStatusListToken, type StatusList, statusAt } from './status-list-token.ts';
+
+/** Where the status of one token is. Asked on every request: synchronous while the list is in memory. */
+export interface StatusCheck {
+  /** @throws UndecidedError (or rejects) `status_unavailable` */
+  judge(): MaybePromise<Fault | undefined>;
+}
+
+export interface StatusLists {
+  /** The check of a token; `undefined` where it names no status list, a fault where it does so badly. */
+  check(claims: JsonObject): StatusCheck | Fault | undefined;
+}
+
+export interface StatusListsOptions {
+  readonly issuer: string;
+  readonly keys: KeySet;
+  readonly algorithms: ReadonlySet<string>;
+  readonly transport: Transport;
+  readonly now: () => number;
+  readonly emit: Emit | undefined;
+  readonly timeoutMs: number;
+  readonly maxBytes?: number;
+  readonly maxUnpackedBytes?: number;
+  readonly maxLists?: number;
+}
+
+const MEBIBYTE = 1024 * 1024;
+const LONGEST_URI = 2048;
+/** A list that asks to be fetched more often is fetched this often. */
+const SHORTEST_TTL_MS = 5000;
+/** The names of the registered statuses, for operators. */
+const names: readonly string[] = ['valid', 'invalid', 'suspended'];
+
+export function createStatusLists(options: StatusListsOptions): StatusLists {
+  const { issuer, keys, algorithms, transport, now, emit, timeoutMs } = options;
+  const { maxBytes = 4 * MEBIBYTE, maxUnpackedBytes = 16 * MEBIBYTE, maxLists = 100 } = options;
+  // Only verified tokens name lists, but an issuer that makes a list for each token must not fill the memory.
+  const lists = new LRUCache<string, RemoteDocument<StatusList>>({ max: maxLists });
+
+  function listAt(uri: string): RemoteDocument<StatusList> {
+    const known = lists.get(uri);
+    if (known !== undefined) return known;
+    const list = createRemoteDocument({
+      load: () => load(uri),
+      now,
+      minFreshMs: SHORTEST_TTL_MS,
+      onRefreshed: ({ bits, bytes }) =>
+        emit?.({ type: 'status_list.refreshed', uri, statuses: (bytes.length * 8) / bits }),
+      onFailed: ({ code, message }, retryInMs) =>
+        emit?.({ type: 'status_list.refresh_failed', uri, code, message, retryInMs }),
+    });
+    lists.set(uri, list);
+    return list;
+  }
+
+  async function load(uri: string): Promise<Loaded<StatusList>> {
+    const headers = { accept: 'application/statuslist+jwt' };
+    const { status, bytes } = await requestBytes(transport, { url: uri, headers, timeoutMs, maxBytes });
+    if (status !== 200)
+      throw new ServiceAuthError('unexpected_status', `${uri} answered ${status}`, { status });
+    const token = new TextDecoder().decode(bytes).trim();
+    const list = await readStatusListToken(token, uri, { issuer, keys, algorithms, now, maxUnpackedBytes });
+    const freshMs = list.ttlSeconds === undefined ? undefined : list.ttlSeconds * 1000;
+    return { value: list, freshMs, expiresAt: list.expiresAt };
+  }
+
+  function judge(uri: string, index: number): MaybePromise<Fault | undefined> {
+    try {
+      const judged = andThen(listAt(uri).read(), (list) => verdict(statusAt(list, index), index));
+      return judged instanceof Promise ? judged.catch(undecided) : judged;
+    } catch (error) {
+      return undecided(error);
+    }
+  }
+
+  return {
+    check(claims) {
+      const status = own(claims, 'status');
+      const reference = isObject(status) ? own(status, 'status_list') : undefined;
+      if (status === undefined || (isObject(status) && reference === undefined)) return undefined;
+      const { idx, uri } = isObject(reference) ? reference : {};
+      if (typeof idx !== 'number' || !Number.isSafeInteger(idx) || idx < 0)
+        return malformed('idx as a whole number');
+      if (typeof uri !== 'string' || uri.length > LONGEST_URI || !isSecure(uri))
+        return malformed('uri as an https URL');
+      return { judge: () => judge(uri, idx) };
+    },
+  };
+}
+
+function verdict(status: number | undefined, index: number): Fault | undefined {
+  if (status === 0) return undefined;
+  if (status === undefined)
+    return new Fault('status', 'status_out_of_range', 'an index within the list', `${index}`);
+  return new Fault('status', 'status_not_valid', '0 (valid)', `${status} (${names[status] ?? 'other'})`);
+}
+
+function undecided(error: unknown): never {
+  if (!isServiceAuthError(error)) throw new UndecidedError('status_unavailable', 'unexpected failure');
+  throw new UndecidedError('status_unavailable', `${error.code}: ${error.message}`, error.retryAfterMs);
+}
+
+function malformed(expected: string): Fault {
+  return new Fault('claims', 'invalid_claim', `status.status_list with ${expected}`);
+}
+
+function isSecure(uri: string): boolean {
+  try {
+    assertSecureUrl(uri);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,164 @@
+/** From a token to what it says: verified by its issuer's keys or introspected, and kept until it must be asked anew. */
+import { Fault } from '../shared/fault.ts';
+import { type JsonObject, own } from '../shared/json.ts';
+import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
+import { OptionChecker } from '../shared/options.ts';
+import { UndecidedError } from '../shared/undecided.ts';
+import { type Binding, readBinding } from './binding.ts';
+import type { Caller } from './caller.ts';
+import { type ClaimRules, checkFixed, checkTimes, readCaller, usableUntilMs } from './claims.ts';
+import { checkLength, checkSpelling } from './credentials.ts';
+import type { DenyList } from './deny-list.ts';
+import { createJwtVerifier } from './jwt.ts';
+import type { StatusCheck } from './status-list.ts';
+import type { TokenCache } from './token-cache.ts';
+import type { ResolvedIssuer } from './trusted-issuers.ts';
+
+/** What an accepted request is answered with; one object serves every request of its token. */
+export interface AcceptedOutcome {
+  readonly ok: true;
+  readonly caller: Caller;
+}
+
+/** A token that verified. Whatever may change about it is asked again on every request. */
+export interface AcceptedToken {
+  readonly outcome: AcceptedOutcome;
+  readonly caller: Caller;
+  /** Of the key that verified it; introspected tokens have none. */
+  readonly key: { readonly retired: boolean };
+  /** From then on its times must be checked again, in epoch milliseconds. */
+  readonly usableUntilMs: number;
+  /** From then on it must be verified anew, in epoch milliseconds. */
+  readonly believedUntilMs: number;
+  readonly binding: Binding | undefined;
+  readonly status: StatusCheck | undefined;
+  accessTokenHash: string | undefined;
+}
+
+export interface TokenRules extends ClaimRules {
+  readonly typ: readonly string[] | 'any';
+  readonly issuers: ReadonlyMap<string, ResolvedIssuer>;
+  readonly now: () => number;
+  readonly cache: TokenCache<AcceptedToken> | undefined;
+  readonly denyList: DenyList;
+}
+
+export interface TokenVerifier {
+  /** A token that verified before, judged by the clock again; `undefined` where it must be verified. */
+  find(token: string): AcceptedToken | Fault | undefined;
+  /**
+   * Verifies a token: synchronous where everything needed is in memory.
+   *
+   * @throws UndecidedError, ServiceAuthError (or rejects) where keys or introspection are out of reach.
+   */
+  verify(token: string): MaybePromise<AcceptedToken | Fault>;
+  /** Forgets tokens and refuses them from now on. @throws ServiceAuthError `deny_list_full` */
+  invalidate(what: Invalidation): void;
+}
+
+/** What is no longer to be accepted: one token, one `jti`, or all that a client was issued up to now. */
+export type Invalidation = string | { readonly jti: string } | { readonly clientId: string };
+
+const introspected = Object.freeze({ retired: false });
+
+export function createTokenVerifier(rules: TokenRules): TokenVerifier {
+  const { now, cache, denyList, issuers } = rules;
+  const jwts = createJwtVerifier(issuers, rules.typ);
+  const opaqueIssuer = [...issuers.values()].find(({ introspector }) => introspector !== undefined);
+
+  function find(token: string): AcceptedToken | Fault | undefined {
+    const known = cache?.get(token);
+    if (known === undefined || known.key.retired) return undefined;
+    const time = now();
+    if (time < known.usableUntilMs) return known;
+    if (time >= known.believedUntilMs) return undefined;
+    return checkTimes(known.caller, rules, time) ?? known;
+  }
+
+  function verify(token: string): MaybePromise<AcceptedToken | Fault> {
+    const tooLarge = checkLength(token);
+    if (tooLarge !== undefined) return tooLarge;
+    const jwt = jwts.parse(token);
+    if (jwt instanceof Fault) return jwt.reason === 'malformed_token' ? verifyOpaque(token, jwt) : jwt;
+    const { issuer, claims } = jwt;
+    if (issuer.introspectsJwts) return introspect(token, issuer);
+    return andThen(jwts.verify(jwt), (key) =>
+      key instanceof Fault ? key : accept(token, issuer, claims, key, Number.POSITIVE_INFINITY),
+    );
+  }
+
+  /** A token that is no JWT may be no token at all: then the request is malformed, not the token invalid. */
+  function verifyOpaque(token: string, malformed: Fault): MaybePromise<AcceptedToken | Fault> {
+    const misspelt = checkSpelling(token);
+    if (misspelt !== undefined) return misspelt;
+    return opaqueIssuer === undefined ? malformed : introspect(token, opaqueIssuer);
+  }
+
+  function introspect(token: string, issuer: ResolvedIssuer): MaybePromise<AcceptedToken | Fault> {
+    return andThen(issuer.introspector?.introspect(token), (answer) => {
+      if (answer === undefined || answer instanceof Fault)
+        return answer ?? new Fault('introspection', 'inactive_token');
+      return accept(token, issuer, answer.claims, introspected, answer.believedUntilMs);
+    });
+  }
+
+  function accept(
+    token: string,
+    issuer: ResolvedIssuer,
+    claims: JsonObject,
+    key: AcceptedToken['key'],
+    believedUntilMs: number,
+  ): AcceptedToken | Fault {
+    // Introspection may leave `exp` out: then the token is good for as long as the answer is believed.
+    const fallback = key === introspected ? believedUntilMs / 1000 : undefined;
+    const caller = readCaller(claims, issuer.issuer, issuer.mapping, token, fallback);
+    if (caller instanceof Fault) return key === introspected ? malformedAnswer(caller) : caller;
+    const fault = checkTimes(caller, rules, now(), claims) ?? checkFixed(caller, rules, claims);
+    if (fault !== undefined) return fault;
+    const binding = readBinding(claims, caller);
+    if (binding instanceof Fault) return binding;
+    const status = issuer.statusLists?.check(claims);
+    if (status instanceof Fault) return status;
+    if (denyList.denies(caller, token)) {
+      return new Fault('status', 'invalidated', 'a token that was not invalidated', undefined, caller);
+    }
+    const accepted: AcceptedToken = {
+      outcome: Object.freeze({ ok: true, caller }),
+      caller,
+      key,
+      usableUntilMs: Math.min(usableUntilMs(caller, rules), believedUntilMs),
+      believedUntilMs,
+      binding,
+      status,
+      accessTokenHash: undefined,
+    };
+    cache?.set(token, accepted);
+    return accepted;
+  }
+
+  /** Claims of the wrong type are the endpoint's fault, not the token's. */
+  function malformedAnswer({ expected }: Fault): never {
+    throw new UndecidedError('introspection_unavailable', `the answer does not have ${expected}`);
+  }
+
+  function invalidate(what: Invalidation): void {
+    const check = new OptionChecker('invalidate');
+    if (typeof what !== 'string') {
+      const [member = 'jti', ...more] = Object.keys(check.object('argument', what, ['jti', 'clientId']));
+      if (more.length > 0) check.fail('argument', 'a token, { jti } or { clientId }', what);
+      const value = check.string(member, own({ ...what }, member));
+      const matches = ({ caller }: AcceptedToken): boolean =>
+        value === (member === 'jti' ? caller.tokenId : caller.clientId);
+      cache?.deleteIf(matches);
+      denyList.add(member === 'jti' ? { jti: value } : { clientId: value });
+      return;
+    }
+    if (what === '') check.failSecret('token', 'a non-empty string');
+    const expiresAt = cache?.get(what)?.caller.expiresAt;
+    cache?.delete(what);
+    for (const { introspector } of issuers.values()) introspector?.forget(what);
+    denyList.add({ token: what }, expiresAt === undefined ? undefined : expiresAt * 1000);
+  }
+
+  return { find, verify, invalidate };
+}
