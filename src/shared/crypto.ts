@@ -3,7 +3,7 @@
  * hand-over to a thread; elsewhere WebCrypto is used.
  */
 import type { MaybePromise } from './maybe-async.ts';
-import { type Bytes, type NodeCrypto, nodeBuffer, nodeCrypto } from './runtime.ts';
+import { type Bytes, type NodeCrypto, type NodeKey, nodeBuffer, nodeCrypto } from './runtime.ts';
 
 /** The signature algorithms of RFC 7518, RFC 8037 and RFC 9864 that service-auth can verify. */
 export const keyAlgorithms = [
@@ -127,28 +127,81 @@ export function importPublicKey(jwk: Jwk, algorithm: KeyAlgorithm): VerifySignat
 
 function nodeVerify(node: NodeCrypto, publicJwk: object, scheme: Scheme): VerifySignature {
   const key = node.createPublicKey({ key: publicJwk, format: 'jwk' });
-  const hash = scheme.hash?.replace('-', '') ?? null;
-  const input =
-    scheme.kty === 'EC'
-      ? { key, dsaEncoding: 'ieee-p1363' }
-      : scheme.pssSaltBytes === undefined
-        ? key
-        : { key, padding: PSS_PADDING, saltLength: scheme.pssSaltBytes };
+  const hash = nodeHash(scheme);
+  const input = nodeInput(key, scheme);
   return (text, signature) => node.verify(hash, toScratch(text), input, signature);
 }
 
+function nodeHash({ hash }: Scheme): string | null {
+  return hash?.replace('-', '') ?? null;
+}
+
+function nodeInput(key: NodeKey, { kty, pssSaltBytes }: Scheme): object {
+  if (kty === 'EC') return { key, dsaEncoding: 'ieee-p1363' };
+  return pssSaltBytes === undefined ? key : { key, padding: PSS_PADDING, saltLength: pssSaltBytes };
+}
+
 function webVerify(publicJwk: object, scheme: Scheme): VerifySignature {
-  const parameters = {
-    name: scheme.name,
-    ...(scheme.hash !== null && { hash: scheme.hash }),
-    ...(scheme.crv !== undefined && { namedCurve: scheme.crv }),
-    ...(scheme.pssSaltBytes !== undefined && { saltLength: scheme.pssSaltBytes }),
-  };
+  const parameters = webParameters(scheme);
   let key: CryptoKey | undefined;
   return async (text, signature) => {
     key ??= await crypto.subtle.importKey('jwk', publicJwk, parameters, false, ['verify']);
     return crypto.subtle.verify(parameters, key, signature, toBytes(text));
   };
+}
+
+function webParameters(scheme: Scheme): WebParameters {
+  return {
+    name: scheme.name,
+    ...(scheme.hash !== null && { hash: scheme.hash }),
+    ...(scheme.crv !== undefined && { namedCurve: scheme.crv }),
+    ...(scheme.pssSaltBytes !== undefined && { saltLength: scheme.pssSaltBytes }),
+  };
+}
+
+/** What WebCrypto wants to know of an algorithm, at import as at use. */
+export interface WebParameters {
+  readonly name: string;
+  readonly hash?: string;
+  readonly namedCurve?: string;
+  readonly saltLength?: number;
+}
+
+/** Signs a text of one byte a character. */
+export type Sign = (text: string) => MaybePromise<Bytes>;
+
+/** Makes the signing function of a private key of `node:crypto`, which must fit the algorithm. */
+export function nodeSigner(node: NodeCrypto, key: NodeKey, algorithm: KeyAlgorithm): Sign {
+  const scheme = schemes[algorithm];
+  const hash = nodeHash(scheme);
+  const input = nodeInput(key, scheme);
+  return (text) => node.sign(hash, toScratch(text), input);
+}
+
+/** Makes the signing function of a private key of WebCrypto, which is loaded at first use. */
+export function webSigner(
+  algorithm: KeyAlgorithm,
+  load: (parameters: WebParameters) => MaybePromise<CryptoKey>,
+): Sign {
+  const parameters = webParameters(schemes[algorithm]);
+  let key: CryptoKey | undefined;
+  return async (text) => {
+    key ??= await load(parameters);
+    return new Uint8Array(await crypto.subtle.sign(parameters, key, toBytes(text)));
+  };
+}
+
+/** The algorithms that a key of WebCrypto may serve: its own, by all its names. */
+export function algorithmsOfCryptoKey({ algorithm }: CryptoKey): readonly KeyAlgorithm[] {
+  const { name, hash, namedCurve }: { name: string; hash?: { name: string }; namedCurve?: string } =
+    algorithm;
+  return keyAlgorithms.filter((candidate) => {
+    const scheme = schemes[candidate];
+    if (scheme.name !== name) return false;
+    return scheme.kty === 'RSA'
+      ? scheme.hash === hash?.name
+      : scheme.kty === 'OKP' || scheme.crv === namedCurve;
+  });
 }
 
 /** Makes the verification function of a shared secret; the comparison takes the same time for every signature. */

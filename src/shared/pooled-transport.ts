@@ -1,72 +1,115 @@
-import { loadUndici, type Undici } from './runtime.ts';
+import { loadUndici, type Undici, type UndiciController, type UndiciDispatcher } from './runtime.ts';
 import {
-  type AnswerHeaders,
   type Fetch,
   fetchTransport,
   joinBytes,
   type Transport,
+  type TransportAnswer,
   type TransportRequest,
 } from './transport.ts';
 
 /**
- * The fastest transport that this runtime has: undici's requests over kept connections on Node where the package is
- * installed, the global `fetch` elsewhere; a fetch that was injected always counts.
+ * The fastest transport that this runtime has: undici over kept connections on Node where the package is installed,
+ * the global `fetch` elsewhere; a fetch that was injected always counts.
  */
 export function createPooledTransport(fetch: Fetch | undefined): Transport {
   if (fetch !== undefined) return fetchTransport(fetch);
   const overFetch = fetchTransport((url, init) => globalThis.fetch(url, init));
-  let undici: Promise<Undici | undefined> | undefined;
-  let loaded: Undici | undefined;
-  return async (request) => {
-    if (loaded === undefined) {
-      undici ??= loadUndici();
-      loaded = await undici;
-    }
-    return loaded === undefined ? overFetch(request) : overUndici(loaded, request);
+  let chosen: Transport | undefined;
+  let choosing: Promise<Transport> | undefined;
+  return (request) => {
+    if (chosen !== undefined) return chosen(request);
+    choosing ??= loadUndici().then((undici) => {
+      chosen = undici === undefined ? overFetch : undiciTransport(undici);
+      return chosen;
+    });
+    return choosing.then((transport) => transport(request));
   };
 }
 
-async function overUndici(
-  undici: Undici,
-  { url, body, headers, maxBytes, signal }: TransportRequest,
-): ReturnType<Transport> {
-  const answer = await undici.request(url, {
-    method: body === undefined ? 'GET' : 'POST',
-    headers,
-    body: body ?? null,
-    signal,
+let sharedPool: UndiciDispatcher | undefined;
+
+function undiciTransport(undici: Undici): Transport {
+  return (request) => dispatch(dispatcherOf(undici), request);
+}
+
+/** The program's own dispatcher (a proxy, a mock) where it comes from the same package: others differ in protocol. */
+function dispatcherOf(undici: Undici): UndiciDispatcher {
+  const global = undici.getGlobalDispatcher();
+  if (global instanceof undici.Dispatcher) return global;
+  sharedPool ??= new undici.Agent();
+  return sharedPool;
+}
+
+/** One exchange without the streams of undici's `request`, which cost more than all else here. */
+function dispatch(dispatcher: UndiciDispatcher, request: TransportRequest): Promise<TransportAnswer> {
+  const { url, body, headers, maxBytes, signal } = request;
+  const { origin, pathname, search } = new URL(url);
+  return new Promise((resolve, reject) => {
+    let controller: UndiciController | undefined;
+    let chunks: Uint8Array[] = [];
+    let length = 0;
+    let status = 0;
+    let found: Record<string, string | string[] | undefined> = {};
+
+    const abort = (): void => controller?.abort(signal.reason);
+    const answer = (bytes: TransportAnswer['bytes']): void => {
+      signal.removeEventListener('abort', abort);
+      resolve({
+        status,
+        headers: { get: (name) => joined(found[name]) },
+        redirected: isRedirect(status),
+        bytes,
+      });
+    };
+    const stop = (): void => {
+      answer(undefined);
+      controller?.abort(new Error('no more is read'));
+    };
+
+    signal.addEventListener('abort', abort);
+    dispatcher.dispatch(
+      {
+        origin,
+        path: `${pathname}${search}`,
+        method: body === undefined ? 'GET' : 'POST',
+        headers: { 'accept-encoding': 'identity', ...headers },
+        body: body ?? null,
+      },
+      {
+        onRequestStart(started) {
+          controller = started;
+          if (signal.aborted) abort();
+        },
+        onResponseStart(_controller, code, fields) {
+          if (code < 200) return;
+          status = code;
+          found = fields;
+          if (isRedirect(code) || Number(fields['content-length']) > maxBytes) stop();
+        },
+        onResponseData(_controller, chunk) {
+          length += chunk.byteLength;
+          if (length > maxBytes) stop();
+          else chunks.push(chunk);
+        },
+        onResponseEnd() {
+          answer(joinBytes(chunks, length));
+          chunks = [];
+        },
+        onResponseError(_controller, error) {
+          signal.removeEventListener('abort', abort);
+          reject(error);
+        },
+      },
+    );
   });
-  const status = answer.statusCode;
-  const found: AnswerHeaders = {
-    get(name) {
-      const value = answer.headers[name];
-      return value === undefined ? null : typeof value === 'string' ? value : value.join(', ');
-    },
-  };
-  const redirected = status >= 300 && status < 400;
-  const length = Number(found.get('content-length') ?? Number.NaN);
-  if (redirected || length > maxBytes) {
-    void answer.body.dump().catch(() => {});
-    return { status, headers: found, redirected, bytes: undefined };
-  }
-  // No more than the length that was said can come; where none was, every chunk is counted.
-  const bytes = Number.isNaN(length)
-    ? await readCounted(answer.body, maxBytes)
-    : new Uint8Array(await answer.body.arrayBuffer());
-  return { status, headers: found, redirected, bytes };
 }
 
-async function readCounted(
-  body: AsyncIterable<Uint8Array>,
-  maxBytes: number,
-): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of body) {
-    length += chunk.byteLength;
-    // Leaving the loop ends the connection.
-    if (length > maxBytes) return undefined;
-    chunks.push(chunk);
-  }
-  return joinBytes(chunks, length);
+function isRedirect(status: number): boolean {
+  return status >= 300 && status < 400;
+}
+
+function joined(value: string | string[] | undefined): string | null {
+  if (value === undefined) return null;
+  return typeof value === 'string' ? value : value.join(', ');
 }

@@ -10,11 +10,19 @@ interface NodeProcess {
 
 /** The part of `node:crypto` that is used here; declared by hand so that the core compiles without Node's types. */
 export interface NodeCrypto {
-  createPublicKey(input: { key: object; format: 'jwk' }): object;
+  createPublicKey(input: { key: object; format: 'jwk' } | NodeKey): NodeKey;
+  createPrivateKey(input: { key: object; format: 'jwk' } | string): NodeKey;
+  sign(hash: string | null, data: Bytes, key: object): Bytes;
   verify(hash: string | null, data: Bytes, key: object, signature: Bytes): boolean;
   createHash(hash: string): { update(data: Bytes): { digest(): Bytes } };
   createHmac(hash: string, secret: Bytes): { update(data: Bytes): { digest(): Bytes } };
   timingSafeEqual(a: Bytes, b: Bytes): boolean;
+}
+
+/** The part of Node's `KeyObject` that is used here. */
+export interface NodeKey {
+  readonly type: string;
+  export(options: { format: 'jwk' }): object;
 }
 
 export interface NodeBuffer {
@@ -23,24 +31,42 @@ export interface NodeBuffer {
   from(bytes: ArrayBufferLike, offset: number, length: number): { toString(encoding: string): string };
 }
 
-/** The part of the package undici that is used here, the fastest HTTP client of Node. */
+/** The part of the package undici (7 or later) that is used here, the fastest HTTP client of Node. */
 export interface Undici {
-  request(
-    url: string,
-    options: {
-      readonly method: string;
+  readonly Agent: new () => UndiciDispatcher;
+  // biome-ignore lint/complexity/noBannedTypes: only for instanceof
+  readonly Dispatcher: Function;
+  getGlobalDispatcher(): unknown;
+}
+
+export interface UndiciDispatcher {
+  dispatch(
+    request: {
+      readonly origin: string;
+      readonly path: string;
+      readonly method: 'GET' | 'POST';
       readonly headers: Readonly<Record<string, string>>;
       readonly body: string | null;
-      readonly signal: AbortSignal;
     },
-  ): Promise<{
-    readonly statusCode: number;
-    readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-    readonly body: AsyncIterable<Uint8Array> & {
-      arrayBuffer(): Promise<ArrayBuffer>;
-      dump(): Promise<void>;
-    };
-  }>;
+    handler: UndiciHandler,
+  ): boolean;
+}
+
+export interface UndiciController {
+  abort(reason: Error): void;
+}
+
+/** Told in this order; `onResponseStart` also of interim answers (1xx), `onResponseError` at any time. */
+export interface UndiciHandler {
+  onRequestStart(controller: UndiciController): void;
+  onResponseStart(
+    controller: UndiciController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void;
+  onResponseData(controller: UndiciController, chunk: Uint8Array): void;
+  onResponseEnd(): void;
+  onResponseError(controller: UndiciController, error: Error): void;
 }
 
 interface NodeFileSystem {

@@ -18,6 +18,7 @@ const table = await createTable(keys);
 
 function check({ status, headers, body }: Got, expected: Expected, method: string): void {
   expect(status).toBe(expected.status);
+  for (const [name, value] of Object.entries(expected.headers ?? {})) expect(headers[name]).toMatch(value);
   if (expected.status === 200) {
     if (method !== 'HEAD') expect(JSON.parse(body)).toEqual(expected.caller);
     return;
@@ -42,7 +43,7 @@ describe.each(Object.entries(transports))('%s', (_name, make) => {
   });
   afterAll(() => transport.close());
 
-  it.each(table)('$name', async ({ method = 'GET', path, authorization, expected }) => {
-    check(await transport.send({ method, path, authorization }), expected, method);
+  it.each(table)('$name', async ({ method = 'GET', path, authorization, dpop, expected }) => {
+    check(await transport.send({ method, path, authorization, dpop: await dpop?.() }), expected, method);
   });
 });

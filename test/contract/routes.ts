@@ -1,6 +1,8 @@
 /** The protected routes that every adapter offers to the contract table. */
 import { createVerifier, type Policy, type Verifier, type VerifierOptions } from '../../src/index.ts';
-import { audience, issuer, nowMs, type TestKey } from '../helpers/tokens.ts';
+import { certificatePem } from '../helpers/certificates.ts';
+import { statusListToken } from '../helpers/status-lists.ts';
+import { audience, issuer, nowMs, nowSeconds, type TestKey } from '../helpers/tokens.ts';
 
 /** A verifier and a policy: what a route is protected with. */
 export interface ProtectedRoute {
@@ -13,6 +15,12 @@ export const realm = 'a "quoted" \\ realm';
 export const partnerIssuer = 'https://partner.example';
 export const brokenKeys = 'https://broken.example';
 export const downIssuer = 'https://down.example';
+export const introspected = 'https://introspected.example';
+export const publicUrl = 'https://orders.example';
+export const metadataUrl = 'https://orders.example/.well-known/oauth-protected-resource';
+export const nonceSecret = 'a secret that makes the nonces of the contract';
+/** The list that tokens of these tests name: the first is valid, the second is not, the third is suspended. */
+export const statusUri = 'https://issuer.example/status/1';
 /** No fewer than 32 bytes. */
 export const partnerSecret = 'a secret that is shared with the partner alone';
 
@@ -28,7 +36,60 @@ export function createRoutes(keys: readonly TestKey[]): readonly ProtectedRoute[
     verifier: by,
   });
 
+  const introspecting = (answer: typeof fetch): Verifier =>
+    make({
+      issuer: [
+        own,
+        {
+          issuer: introspected,
+          introspection: {
+            endpoint: `${introspected}/introspect`,
+            clientId: 'orders',
+            clientSecret: 'secret',
+          },
+        },
+      ],
+      publicUrl,
+      fetch: answer as NonNullable<VerifierOptions['fetch']>,
+    });
+  const opaque = introspecting(answerIntrospection);
+  const proofs = make({ publicUrl, resourceMetadata: metadataUrl });
+  const status = make({
+    issuer: { ...own, statusList: true },
+    fetch: async () => new Response(await statusListToken(keys[0], statusUri, [0, 1, 2])),
+  });
+
   return [
+    route('/dpop', {}, proofs),
+    route('/dpop/write', { scope: 'orders:write' }, proofs),
+    route('/dpop/constrained', { senderConstrained: 'dpop' }, proofs),
+    route('/dpop/constrained/any', { senderConstrained: true }, proofs),
+    route('/dpop/constrained/mtls', { senderConstrained: 'mtls' }, proofs),
+    route('/dpop/required', {}, make({ publicUrl, dpop: 'required' })),
+    route('/dpop/off', {}, make({ publicUrl, dpop: false })),
+    route('/dpop/nonce', {}, make({ publicUrl, dpop: { nonce: { secret: nonceSecret } } })),
+    route('/certificate', {}, make({ clientCertificate: () => certificatePem })),
+    route('/certificate/none', {}, make({ clientCertificate: () => undefined })),
+    route('/opaque', { scope: 'orders:read' }, opaque),
+    route('/opaque/write', { scope: 'orders:write' }, opaque),
+    route('/opaque/service', { serviceOnly: true }, opaque),
+    route(
+      '/opaque/down',
+      {},
+      introspecting(() => Promise.reject(new Error('no connection'))),
+    ),
+    route(
+      '/opaque/broken',
+      {},
+      introspecting(async () => new Response('active')),
+    ),
+    route('/status', {}, status),
+    route(
+      '/status/down',
+      {},
+      make({ issuer: { ...own, statusList: true }, fetch: async () => new Response('', { status: 500 }) }),
+    ),
+    route('/actors', { actors: ['gateway'] }),
     route('/any'),
     route('/read', { scope: 'orders:read' }),
     route('/both', { scope: ['orders:read', 'stock:read'] }),
@@ -66,3 +127,28 @@ export function createRoutes(keys: readonly TestKey[]): readonly ProtectedRoute[
     ),
   ];
 }
+
+/** What an authorization server says about the opaque tokens of the table. */
+const answerIntrospection = async (_url: unknown, init?: RequestInit): Promise<Response> => {
+  const token = new URLSearchParams(String(init?.body)).get('token') ?? '';
+  const active = {
+    active: true,
+    iss: introspected,
+    aud: audience,
+    client_id: 'billing',
+    sub: 'billing',
+    scope: 'orders:read',
+    exp: nowSeconds + 300,
+  };
+  const [kind = '', jkt] = token.split('~');
+  const answers: Readonly<Record<string, object>> = {
+    opaque: active,
+    user: { ...active, sub: 'a-user' },
+    expired: { ...active, exp: nowSeconds - 60 },
+    elsewhere: { ...active, aud: 'https://stock.example' },
+    stranger: { ...active, iss: 'https://stranger.example' },
+    bound: { ...active, cnf: { jkt } },
+    odd: { ...active, exp: 'soon' },
+  };
+  return Response.json(answers[kind] ?? { active: false });
+};

@@ -1,5 +1,7 @@
 /** The contract: what each request gets, on every framework. */
 import { createPublicKey } from 'node:crypto';
+import { certificateThumbprint, otherThumbprint } from '../helpers/certificates.ts';
+import { createDpopClient, hashOf } from '../helpers/dpop.ts';
 import {
   audience,
   encodeJson,
@@ -11,13 +13,15 @@ import {
   type TestKey,
   withPart,
 } from '../helpers/tokens.ts';
-import { partnerIssuer, partnerSecret } from './routes.ts';
+import { metadataUrl, partnerIssuer, partnerSecret, publicUrl, statusUri } from './routes.ts';
 
 export interface Row {
   readonly name: string;
   readonly path: string;
   readonly method?: string;
   readonly authorization?: string | readonly string[];
+  /** Made for each transport anew: a proof serves once. */
+  readonly dpop?: () => Promise<string | readonly string[]>;
   readonly expected: Expected;
 }
 
@@ -25,9 +29,16 @@ export interface Refused {
   readonly status: 400 | 401 | 403 | 503;
   readonly challenge: string | undefined;
   readonly error: Exclude<keyof typeof texts, 'none'> | undefined;
+  readonly headers?: Readonly<Record<string, RegExp>>;
 }
 
-export type Expected = { readonly status: 200; readonly caller: object | null } | Refused;
+export type Expected =
+  | {
+      readonly status: 200;
+      readonly caller: object | null;
+      readonly headers?: Readonly<Record<string, RegExp>>;
+    }
+  | Refused;
 
 export interface Keys {
   readonly es256: TestKey;
@@ -46,6 +57,8 @@ const texts = {
   invalid_request: 'The credentials of this request are malformed',
   invalid_token: 'The access token is not valid here',
   insufficient_scope: 'The access token does not permit this request',
+  invalid_dpop_proof: 'The DPoP proof is not valid for this request',
+  use_dpop_nonce: 'The DPoP proof needs the nonce of this answer',
 } as const;
 
 /** The whole body of a refusal. */
@@ -93,6 +106,10 @@ export async function createTable(keys: Keys): Promise<readonly Row[]> {
     ...(await claimRows(keys)),
     ...(await policyRows(keys, good)),
     ...outageRows(good),
+    ...(await dpopRows(keys, good)),
+    ...(await certificateRows(keys, good)),
+    ...(await introspectionRows(good)),
+    ...(await statusRows(keys)),
   ];
 }
 
@@ -354,5 +371,218 @@ function outageRows(good: string): readonly Row[] {
     row('the issuer is down and its keys were never loaded', '/down', 'https://down.example'),
     row('the key set is malformed', '/broken', 'https://broken.example'),
     { name: 'no credentials while the issuer is down', path: '/down', expected: anonymous },
+  ];
+}
+
+/** A refusal of a token or proof that came under the DPoP scheme. */
+const underDpop = (
+  error: 'invalid_token' | 'invalid_dpop_proof' | 'use_dpop_nonce',
+  metadata = '',
+): Expected => ({
+  status: 401,
+  error,
+  challenge: `Bearer${metadata && ` ${metadata}`}, DPoP error="${error}", error_description="${texts[error]}", ${algs}${metadata && `, ${metadata}`}`,
+});
+
+async function dpopRows({ es256 }: Keys, good: string): Promise<readonly Row[]> {
+  const client = await createDpopClient();
+  const thief = await createDpopClient();
+  const bound = await mint(es256, { cnf: { jkt: client.jkt } });
+  const metadata = `resource_metadata="${metadataUrl}"`;
+  const badProof = underDpop('invalid_dpop_proof', metadata);
+  const badToken = underDpop('invalid_token', metadata);
+  type Change = { readonly claims?: object; readonly header?: object; readonly by?: typeof client };
+  const proof =
+    (path: string, { claims, header, by = client }: Change = {}) =>
+    () =>
+      by.prove({ htu: `${publicUrl}${path}`, ath: hashOf(bound), ...claims }, header);
+  const row = (name: string, expected: Expected, change?: Change, path = '/dpop'): Row => ({
+    name: `DPoP: ${name}`,
+    path,
+    authorization: `DPoP ${bound}`,
+    dpop: proof(path, change),
+    expected,
+  });
+  const bearerChallenge = (more: string): Expected => ({
+    status: 401,
+    error: 'invalid_token',
+    challenge: `Bearer error="invalid_token", error_description="${texts.invalid_token}", ${more}`,
+  });
+  return [
+    row('a bound token with its proof', accepted()),
+    row('the scheme in lower case', accepted()),
+    row('another method', badProof, { claims: { htm: 'POST' } }),
+    row('another path', badProof, { claims: { htu: `${publicUrl}/other` } }),
+    row('another host', badProof, { claims: { htu: 'https://stock.example/dpop' } }),
+    row('the address behind the proxy', badProof, { claims: { htu: 'http://127.0.0.1/dpop' } }),
+    row('a proof for another token', badProof, { claims: { ath: hashOf('another token') } }),
+    row('a proof without ath', badProof, { claims: { ath: undefined } }),
+    row('a proof of last year', badProof, { claims: { iat: nowSeconds - 31_536_000 } }),
+    row('a proof of tomorrow', badProof, { claims: { iat: nowSeconds + 86_400 } }),
+    row('a proof without jti', badProof, { claims: { jti: undefined } }),
+    row('the proof of a thief', badProof, { by: thief }),
+    row('the key of the client, signed by a thief', badProof, {
+      by: thief,
+      header: { jwk: client.publicJwk },
+    }),
+    row('a proof with the private key in it', badProof, { header: { jwk: client.privateJwk } }),
+    row('a proof that is an access token by its typ', badProof, { header: { typ: 'at+jwt' } }),
+    { ...row('no proof', badProof), dpop: async () => [] },
+    { ...row('two proofs', badProof), dpop: async () => [await proof('/dpop')(), await proof('/dpop')()] },
+    {
+      ...row('a token that is not bound', badToken),
+      authorization: `DPoP ${good}`,
+      dpop: proof('/dpop', { claims: { ath: hashOf(good) } }),
+    },
+    {
+      ...row('a bound token as Bearer', bearerChallenge(`${metadata}, DPoP ${algs}, ${metadata}`)),
+      authorization: bearer(bound),
+    },
+    row(
+      'a missing scope',
+      {
+        status: 403,
+        error: 'insufficient_scope',
+        challenge: `Bearer ${metadata}, DPoP error="insufficient_scope", error_description="${texts.insufficient_scope}", scope="orders:write", ${algs}, ${metadata}`,
+      },
+      {},
+      '/dpop/write',
+    ),
+    row('where bound tokens are asked', accepted(), {}, '/dpop/constrained'),
+    row('where a binding of any kind is asked', accepted(), {}, '/dpop/constrained/any'),
+    row('where a certificate is asked', badToken, {}, '/dpop/constrained/mtls'),
+    {
+      name: 'DPoP: an unbound token where bound ones are asked',
+      path: '/dpop/constrained',
+      authorization: bearer(good),
+      expected: bearerChallenge(`${metadata}, DPoP ${algs}, ${metadata}`),
+    },
+    row('required, and there', accepted(), {}, '/dpop/required'),
+    {
+      name: 'DPoP: required, and an unbound token',
+      path: '/dpop/required',
+      authorization: bearer(good),
+      expected: {
+        status: 401,
+        error: 'invalid_token',
+        challenge: `DPoP error="invalid_token", error_description="${texts.invalid_token}", ${algs}`,
+      },
+    },
+    {
+      name: 'DPoP: required, and no credentials',
+      path: '/dpop/required',
+      expected: { status: 401, error: undefined, challenge: `DPoP ${algs}` },
+    },
+    row('switched off', { status: 401, error: undefined, challenge: 'Bearer' }, {}, '/dpop/off'),
+    {
+      name: 'DPoP: switched off, and a bound token as Bearer',
+      path: '/dpop/off',
+      authorization: bearer(bound),
+      expected: {
+        status: 401,
+        error: 'invalid_token',
+        challenge: `Bearer error="invalid_token", error_description="${texts.invalid_token}"`,
+      },
+    },
+    row(
+      'no nonce where one is asked',
+      { ...underDpop('use_dpop_nonce'), headers: { 'dpop-nonce': /^[\w-]{32}$/ } },
+      {},
+      '/dpop/nonce',
+    ),
+    row(
+      'a made-up nonce',
+      { ...underDpop('use_dpop_nonce'), headers: { 'dpop-nonce': /^[\w-]{32}$/ } },
+      { claims: { nonce: 'A'.repeat(32) } },
+      '/dpop/nonce',
+    ),
+    {
+      name: 'DPoP: an accepted answer brings a nonce too',
+      path: '/dpop/nonce',
+      authorization: bearer(good),
+      expected: { ...accepted(), headers: { 'dpop-nonce': /^[\w-]{32}$/ } },
+    },
+  ];
+}
+
+async function certificateRows({ es256 }: Keys, good: string): Promise<readonly Row[]> {
+  const bound = await mint(es256, { cnf: { 'x5t#S256': certificateThumbprint } });
+  const row = (name: string, path: string, expected: Expected, token = bound): Row => ({
+    name: `certificate: ${name}`,
+    path,
+    authorization: bearer(token),
+    expected,
+  });
+  return [
+    row('the one that the token is bound to', '/certificate', accepted()),
+    row('another one', '/certificate', invalid, await mint(es256, { cnf: { 'x5t#S256': otherThumbprint } })),
+    row('none', '/certificate/none', invalid),
+    row('a token that is not bound', '/certificate', accepted(), good),
+    row('none, and no callback', '/any', invalid),
+    row('bound to a key that is named otherwise', '/any', invalid, await mint(es256, { cnf: { kid: 'a' } })),
+    row('a binding that is no object', '/any', invalid, await mint(es256, { cnf: 'a' })),
+  ];
+}
+
+async function introspectionRows(good: string): Promise<readonly Row[]> {
+  const client = await createDpopClient();
+  const issuer = 'https://introspected.example';
+  const caller = { issuer, scopes: ['orders:read'], tokenId: undefined };
+  const { tokenId, ...known } = { ...billing, ...caller };
+  const row = (name: string, token: string, expected: Expected, path = '/opaque'): Row => ({
+    name: `introspection: ${name}`,
+    path,
+    authorization: bearer(token),
+    expected,
+  });
+  const bound = `bound~${client.jkt}`;
+  return [
+    row('an active token', 'opaque', { status: 200, caller: known }),
+    row('an inactive token', 'made-up', invalid),
+    row('an active token that has expired', 'expired', invalid),
+    row('a token for another audience', 'elsewhere', invalid),
+    row('an answer in the name of another issuer', 'stranger', invalid),
+    row('an answer with an exp that is no number', 'odd', undecided),
+    row('a missing scope', 'opaque', forbidden('orders:write'), '/opaque/write'),
+    row('a user where services are asked', 'user', forbidden(), '/opaque/service'),
+    row('a JWT on the same route', good, accepted()),
+    row('the endpoint is down', 'opaque', undecided, '/opaque/down'),
+    row('the endpoint does not speak JSON', 'opaque', undecided, '/opaque/broken'),
+    row('characters that no token has', '"opaque"', malformed),
+    row('a bound token as Bearer', bound, invalid),
+    {
+      ...row('a bound token with its proof', bound, { status: 200, caller: known }),
+      authorization: `DPoP ${bound}`,
+      dpop: () => client.prove({ htu: `${publicUrl}/opaque`, ath: hashOf(bound) }),
+    },
+  ];
+}
+
+async function statusRows({ es256 }: Keys): Promise<readonly Row[]> {
+  const row = async (name: string, idx: unknown, expected: Expected, path = '/status'): Promise<Row> => ({
+    name: `status list: ${name}`,
+    path,
+    authorization: bearer(await mint(es256, { status: { status_list: { idx, uri: statusUri } } })),
+    expected,
+  });
+  const actor = async (name: string, act: unknown, expected: Expected): Promise<Row> => ({
+    name: `actors: ${name}`,
+    path: '/actors',
+    authorization: bearer(await mint(es256, { act })),
+    expected,
+  });
+  return [
+    await row('valid', 0, accepted()),
+    await row('invalid', 1, invalid),
+    await row('suspended', 2, invalid),
+    await row('beyond the end', 100_000, invalid),
+    await row('an index that is no number', '0', invalid),
+    await row('an index below zero', -1, invalid),
+    await row('out of reach', 0, undecided, '/status/down'),
+    await row('not asked for', 1, accepted(), '/any'),
+    await actor('the one that is allowed', { sub: 'gateway' }, accepted()),
+    await actor('another', { sub: 'billing' }, forbidden()),
+    await actor('an earlier one that is allowed', { sub: 'billing', act: { sub: 'gateway' } }, forbidden()),
+    await actor('none', undefined, forbidden()),
   ];
 }

@@ -26,6 +26,14 @@ export interface Sent {
   readonly path: string;
   /** Several values become several header fields. */
   readonly authorization: string | readonly string[] | undefined;
+  /** The `DPoP` header. */
+  readonly dpop?: string | readonly string[] | undefined;
+}
+
+/** The header fields to send, those without a value left out. */
+function fieldsOf({ authorization, dpop }: Sent): Record<string, string | string[]> {
+  const given = Object.entries({ authorization, dpop }).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as Record<string, string | string[]>;
 }
 
 export interface Got {
@@ -60,22 +68,25 @@ async function overServer(server: Server): Promise<Transport> {
   if (!server.listening) await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {
-    send: ({ method, path, authorization }) =>
+    send: (sent) =>
       new Promise((resolve, reject) => {
-        const headers = authorization === undefined ? {} : { authorization: authorization as string };
-        const outgoing = httpRequest({ port, method, path, headers, agent: false }, (incoming) => {
-          let body = '';
-          incoming.setEncoding('utf8').on('data', (text: string) => {
-            body += text;
-          });
-          incoming.on('error', reject).on('end', () =>
-            resolve({
-              status: incoming.statusCode ?? 0,
-              headers: incoming.headers as Record<string, string>,
-              body,
-            }),
-          );
-        });
+        const { method, path } = sent;
+        const outgoing = httpRequest(
+          { port, method, path, headers: fieldsOf(sent), agent: false },
+          (incoming) => {
+            let body = '';
+            incoming.setEncoding('utf8').on('data', (text: string) => {
+              body += text;
+            });
+            incoming.on('error', reject).on('end', () =>
+              resolve({
+                status: incoming.statusCode ?? 0,
+                headers: incoming.headers as Record<string, string>,
+                body,
+              }),
+            );
+          },
+        );
         outgoing.on('error', reject).end();
       }),
     close: () => new Promise((resolve) => void server.close(() => resolve())),
@@ -84,9 +95,12 @@ async function overServer(server: Server): Promise<Transport> {
 
 function inProcess(handle: (request: Request) => Response | Promise<Response>): Transport {
   return {
-    async send({ method, path, authorization }) {
+    async send(sent) {
+      const { method, path } = sent;
       const headers = new Headers();
-      for (const value of [authorization ?? []].flat()) headers.append('authorization', value);
+      for (const [name, values] of Object.entries(fieldsOf(sent))) {
+        for (const value of [values].flat()) headers.append(name, value);
+      }
       const response = await handle(new Request(`http://127.0.0.1${path}`, { method, headers }));
       return {
         status: response.status,
@@ -187,9 +201,9 @@ async function fastifyOverHttp(routes: readonly ProtectedRoute[], style: Style):
 
 function injected(app: FastifyInstance): Transport {
   return {
-    async send({ method, path, authorization }) {
-      const headers = authorization === undefined ? {} : { authorization: authorization as string };
-      const response = await app.inject({ method: method as 'GET', url: path, headers });
+    async send(sent) {
+      const { method, path } = sent;
+      const response = await app.inject({ method: method as 'GET', url: path, headers: fieldsOf(sent) });
       return {
         status: response.statusCode,
         headers: response.headers as Record<string, string>,
