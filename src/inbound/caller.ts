@@ -105,23 +105,45 @@ function toScopeSet(scopes: string | readonly string[]): ReadonlySet<string> {
   return set;
 }
 
-/** A set that no one can change: freezing alone does not stop `add`. */
-class ScopeSet extends Set<string> {
+/** A set that no one can change, not even with the methods of `Set.prototype`: the names are private. */
+class ScopeSet implements ReadonlySet<string> {
+  readonly #names: ReadonlySet<string>;
+
   constructor(scopes: Iterable<string>) {
-    super();
-    for (const scope of scopes) super.add(scope);
+    this.#names = new Set(scopes);
     Object.freeze(this);
   }
 
-  override add(): never {
-    throw new TypeError('the scopes of a caller cannot be changed');
+  get size(): number {
+    return this.#names.size;
   }
 
-  override delete(): never {
-    return this.add();
+  has(scope: string): boolean {
+    return this.#names.has(scope);
   }
 
-  override clear(): never {
-    return this.add();
+  forEach(visit: (scope: string, key: string, set: ReadonlySet<string>) => void, self?: unknown): void {
+    for (const scope of this.#names) visit.call(self, scope, scope, this);
+  }
+
+  keys(): SetIterator<string> {
+    return this.#names.keys();
+  }
+
+  values(): SetIterator<string> {
+    return this.#names.values();
+  }
+
+  entries(): SetIterator<[string, string]> {
+    return this.#names.entries();
+  }
+
+  [Symbol.iterator](): SetIterator<string> {
+    return this.#names.values();
+  }
+
+  /** As a list, which a `Set` in JSON is not. */
+  toJSON(): readonly string[] {
+    return [...this.#names];
   }
 }

@@ -30,11 +30,9 @@ export const defaultMapping: ClaimMapping = Object.freeze({
     return asList(claims.scope ?? claims.scp ?? claims.scopes ?? claims.permissions ?? '');
   },
   clientId(claims: JsonObject) {
-    for (const name of clientClaims) {
-      const value = claims[name];
-      if (typeof value === 'string') return value;
-    }
-    return undefined;
+    // The first that is there counts, and is no client if it is no text.
+    const name = clientClaims.find((claim) => claims[claim] !== undefined);
+    return name === undefined ? undefined : asText(claims[name]);
   },
   audience(claims: JsonObject) {
     const { aud } = claims;
@@ -44,7 +42,8 @@ export const defaultMapping: ClaimMapping = Object.freeze({
   },
   /** A service's token names no other subject than its client (RFC 9068 section 2.2), or says what it is. */
   isService(claims: JsonObject, clientId: string | undefined) {
-    return claims.token_type === 'service' || claims.sub === undefined || claims.sub === clientId;
+    if (claims.token_type === 'service') return true;
+    return clientId !== undefined && (claims.sub === undefined || claims.sub === clientId);
   },
 });
 
@@ -89,13 +88,13 @@ export function resolveClaimMapping(check: OptionChecker, option: ClaimsOption |
     const name = check.oneOf('claims', option, Object.keys(presets) as ClaimsPreset[]);
     return Object.freeze({ ...defaultMapping, ...presets[name] });
   }
-  check.object('claims', option, ['scopes', 'clientId', 'audience', 'kind']);
-  for (const [name, given] of Object.entries(option)) check.function(`claims.${name}`, given);
+  const given = check.object('claims', option, ['scopes', 'clientId', 'audience', 'kind']);
+  for (const [name, value] of Object.entries(given)) check.function(`claims.${name}`, value);
   const read = {
-    scopes: option.scopes && safely(option.scopes),
-    clientId: option.clientId && safely(option.clientId),
-    audience: option.audience && safely(option.audience),
-    kind: option.kind && safely(option.kind),
+    scopes: given.scopes && safely(given.scopes),
+    clientId: given.clientId && safely(given.clientId),
+    audience: given.audience && safely(given.audience),
+    kind: given.kind && safely(given.kind),
   };
   const { scopes, clientId, audience, kind } = read;
   const mapping: Partial<ClaimMapping> = {

@@ -24,6 +24,7 @@ const foreignTypes: ReadonlySet<string> = new Set([
   'trust-mark+jwt',
   'id+jwt',
   'id_token+jwt',
+  'id_token',
   'userinfo+jwt',
   'kb+jwt',
   'vc+jwt',
@@ -33,7 +34,8 @@ const foreignTypes: ReadonlySet<string> = new Set([
 
 /** Judges `typ` (RFC 7515 section 4.1.9): a token of another kind is refused even where any is taken. */
 export function checkTyp(typ: string | undefined, accepted: readonly string[] | 'any'): Fault | undefined {
-  const name = typ?.toLowerCase();
+  // Parameters say nothing about the kind (RFC 6838 section 4.3).
+  const name = typ?.split(';', 1)[0]?.trim().toLowerCase();
   const short = name?.startsWith('application/') ? name.slice('application/'.length) : name;
   if (accepted === 'any') {
     if (short === undefined || !foreignTypes.has(short)) return undefined;
@@ -138,6 +140,8 @@ function foreignKind(claims: JsonObject): string | undefined {
   if (use === 'id' || use === 'refresh' || use === 'refresh_token') return `token_use ${use}`;
   const typ = claims.typ;
   if (typ === 'ID' || typ === 'Refresh' || typ === 'Offline' || typ === 'Logout') return `typ ${typ}`;
+  // Of OpenID Connect; some issuers copy it into access tokens, which then name a scope as ID tokens never do.
+  if (claims.nonce !== undefined && claims.scope === undefined && claims.scp === undefined) return 'nonce';
   return foreignClaims.find((name) => claims[name] !== undefined);
 }
 

@@ -53,17 +53,45 @@ function readUnusual(header: string, takesDpop: boolean): Credentials | Fault {
   const space = header.indexOf(' ');
   const name = space === -1 ? header : header.slice(0, space);
   const scheme = schemeOf(name, takesDpop);
+  // Two fields of which one is for us: which of them a proxy went by is anybody's guess.
+  if (scheme === undefined && namesOurs(header)) {
+    return new Fault('credentials', 'malformed_credentials', 'one Authorization header');
+  }
   if (scheme === undefined) {
     return new Fault(
       'credentials',
       'unsupported_scheme',
       takesDpop ? 'Bearer or DPoP' : 'Bearer',
-      name.slice(0, 20),
+      shownScheme(name, space),
     );
   }
   let at = name.length;
   while (header.charCodeAt(at) === SPACE) at++;
   return { scheme, token: header.slice(at) };
+}
+
+/** What has no known name in front may be a bare secret, and is not shown. */
+function shownScheme(name: string, space: number): string {
+  const known = otherSchemes.find((scheme) => scheme === name.toLowerCase());
+  return space === -1 || known === undefined ? 'another scheme' : known;
+}
+
+const otherSchemes = [
+  'basic',
+  'digest',
+  'negotiate',
+  'ntlm',
+  'hoba',
+  'mutual',
+  'dpop',
+  'apikey',
+  'token',
+  'aws4-hmac-sha256',
+];
+
+function namesOurs(header: string): boolean {
+  const lower = header.toLowerCase();
+  return lower.includes(', bearer ') || lower.includes(', dpop ');
 }
 
 function schemeOf(name: string, takesDpop: boolean): Scheme | undefined {

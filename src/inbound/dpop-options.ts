@@ -48,8 +48,7 @@ export function resolveDpop(
   now: () => number,
 ): DpopRules | undefined {
   if (option === false) return undefined;
-  const given: DpopOptions = typeof option === 'string' ? { mode: option } : option;
-  check.object('dpop', given, known);
+  const given = check.object('dpop', typeof option === 'string' ? { mode: option } : option, known);
   const mode = check.oneOf('dpop.mode', given.mode ?? 'optional', ['optional', 'required']);
   const algorithms = check.strings('dpop.algorithms', given.algorithms ?? defaultAlgorithms);
   for (const algorithm of algorithms) check.oneOf('dpop.algorithms', algorithm, keyAlgorithms);
@@ -76,11 +75,11 @@ export function resolveDpop(
 
 function resolveNonces(
   check: OptionChecker,
-  option: false | DpopNonceOptions,
+  given: false | DpopNonceOptions,
   now: () => number,
 ): DpopNonces | undefined {
-  if (option === false) return undefined;
-  check.object('dpop.nonce', option, ['secret', 'lifetimeSeconds']);
+  if (given === false) return undefined;
+  const option = check.object('dpop.nonce', given, ['secret', 'lifetimeSeconds']);
   const secrets = Array.isArray(option.secret) ? [...option.secret] : [option.secret];
   const isLong = (secret: unknown): boolean =>
     typeof secret === 'string' && new TextEncoder().encode(secret).length >= LEAST_SECRET_BYTES;

@@ -37,9 +37,9 @@ const LONGEST = 64 * 1024;
  */
 export function forwardedClientCertificate(options: ForwardedCertificateOptions): CertificateSource {
   const check = new OptionChecker('forwardedClientCertificate');
-  check.object('options', options, ['trustProxy', 'header']);
-  const isTrusted = createIpRanges(check, 'trustProxy', options.trustProxy);
-  const header = check.string('header', options.header ?? XFCC).toLowerCase();
+  const given = check.object('options', options, ['trustProxy', 'header']);
+  const isTrusted = createIpRanges(check, 'trustProxy', given.trustProxy);
+  const header = check.string('header', given.header ?? XFCC).toLowerCase();
   return ({ connection, headers }) => {
     if (!isTrusted(connection?.remoteAddress)) return undefined;
     const value = headers.get(header);

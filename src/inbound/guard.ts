@@ -36,8 +36,7 @@ let shared: Verifier | undefined;
  */
 export function createGuard(options: GuardOptions = {}): Guard {
   const known = [...verifierOptions, ...policyOptions, 'verifier'];
-  new OptionChecker('requireServiceAuth').object('options', options, known);
-  const { verifier, ...rest } = options;
+  const { verifier, ...rest } = new OptionChecker('requireServiceAuth').object('options', options, known);
   if (verifier !== undefined) return verifier.guard(rest as Policy);
   const policy: Record<string, unknown> = {};
   const forVerifier: Record<string, unknown> = {};

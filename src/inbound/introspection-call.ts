@@ -1,7 +1,7 @@
 /** One call of an introspection endpoint (RFC 7662 section 2), answered in JSON or as a signed JWT (RFC 9701). */
 import { ServiceAuthError } from '../errors.ts';
 import { authenticateClient, type ClientAuth } from '../shared/client-auth.ts';
-import { requestBytes, retryAfterMs } from '../shared/http.ts';
+import { requestBytes, retryAfterMs, withoutQuery } from '../shared/http.ts';
 import { isObject, type JsonObject, own, parseJsonObject } from '../shared/json.ts';
 import type { KeySet } from '../shared/key-set.ts';
 import type { MaybePromise } from '../shared/maybe-async.ts';
@@ -53,18 +53,18 @@ export async function callIntrospection(token: string, call: IntrospectionCall):
   });
   const { status, bytes, headers } = answer;
   if (status === 401 || status === 403) {
-    const message = `${endpoint} refused this service's own credentials (HTTP ${status}); check clientId and its secret`;
+    const message = `${withoutQuery(endpoint)} refused this service's own credentials (HTTP ${status}); check clientId and its secret`;
     throw new ServiceAuthError('client_auth_failed', message, { status });
   }
   if (status !== 200) {
     const details = { status, retryAfterMs: retryAfterMs(headers, call.now()) };
-    throw new ServiceAuthError('unexpected_status', `${endpoint} answered ${status}`, details);
+    throw new ServiceAuthError('unexpected_status', `${withoutQuery(endpoint)} answered ${status}`, details);
   }
   const json = response === 'jwt' ? await readSigned(bytes, call) : parseJsonObject(bytes);
   if (json === undefined || typeof own(json, 'active') !== 'boolean') {
     throw new ServiceAuthError(
       'response_malformed',
-      `${endpoint} did not answer with a JSON object that has active`,
+      `${withoutQuery(endpoint)} did not answer with a JSON object that has active`,
     );
   }
   return json;

@@ -61,7 +61,8 @@ const WHERE = 'createVerifier';
 
 /** Resolves the option, of which `true` takes the credentials from the environment. */
 export function resolveIntrospection(check: OptionChecker, option: unknown): IntrospectionSettings {
-  const given: IntrospectionOptions = option === true ? {} : check.object('introspection', option, known);
+  const given: IntrospectionOptions =
+    option === true ? {} : check.object('introspection', option as IntrospectionOptions, known);
   const { endpoint, tokens = 'opaque', response = 'json' } = given;
   if (endpoint !== undefined) checkSecureUrl(check, 'introspection.endpoint', endpoint);
   const number =

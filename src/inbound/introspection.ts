@@ -44,7 +44,8 @@ export interface IntrospectorOptions
   readonly sleep?: (ms: number) => Promise<void>;
 }
 
-const MOST_INACTIVE = 10_000;
+/** The cache keeps at most two generations of these. */
+const MOST_REFUSED = 5000;
 const MOST_AT_ONCE = 64;
 const MOST_WAITING = 1000;
 const OVERLOADED_RETRY_MS = 1000;
@@ -59,17 +60,20 @@ export function createIntrospector(options: IntrospectorOptions): Introspector {
   const limit = createConcurrencyLimit(MOST_AT_ONCE, MOST_WAITING);
   const inFlight = new Map<string, Promise<ActiveToken | Fault>>();
   // Apart from the active ones, so that made-up tokens push out none of those.
-  const inactive = createTokenCache<number>(MOST_INACTIVE);
+  const refused = createTokenCache<Refusal>(MOST_REFUSED);
 
   function introspect(token: string): MaybePromise<ActiveToken | Fault> {
-    const inactiveUntil = inactive.get(token);
-    if (inactiveUntil !== undefined && now() < inactiveUntil) return inactiveFault;
+    const refusal = refused.get(token);
+    if (refusal !== undefined && now() < refusal.until) return refusal.fault;
     const running = inFlight.get(token);
     if (running !== undefined) return running;
     const asked = limit.run(() => ask(token));
     if (asked === undefined)
       throw new UndecidedError('overloaded', 'too many tokens to introspect', OVERLOADED_RETRY_MS);
-    const answer = asked.finally(() => inFlight.delete(token));
+    const answer = asked.finally(() => {
+      // Somebody may have had it forgotten, and a later call may run.
+      if (inFlight.get(token) === answer) inFlight.delete(token);
+    });
     inFlight.set(token, answer);
     return answer;
   }
@@ -77,20 +81,24 @@ export function createIntrospector(options: IntrospectorOptions): Introspector {
   async function ask(token: string): Promise<ActiveToken | Fault> {
     const key = store && (await storeKey(token, options).catch(() => undefined));
     const stored = key === undefined ? undefined : await readStore(store, key);
-    const known = stored && activeUntil(stored.claims, stored.storedAt);
-    if (known !== undefined && now() < known.believedUntilMs) return known;
+    const known = stored && activeUntil(stored.claims, Math.min(stored.storedAt, now()));
+    if (known !== undefined && now() < known.believedUntilMs && refuse(known.claims) === undefined)
+      return known;
     const claims = await callWithRetries(token);
-    if (own(claims, 'active') !== true) {
-      inactive.set(token, now() + negativeCacheSeconds * 1000);
-      return inactiveFault;
-    }
-    const { iss } = claims;
-    if (iss !== undefined && iss !== issuer) {
-      return new Fault('introspection', 'unknown_issuer', issuer, typeof iss === 'string' ? iss : typeof iss);
+    const fault = refuse(claims);
+    if (fault !== undefined) {
+      refused.set(token, { fault, until: now() + negativeCacheSeconds * 1000 });
+      return fault;
     }
     const answer = activeUntil(claims, now());
     if (key !== undefined) void writeStore(store, key, claims, now(), answer.believedUntilMs);
     return answer;
+  }
+
+  function refuse({ active, iss }: JsonObject): Fault | undefined {
+    if (active !== true) return inactiveFault;
+    if (iss === undefined || iss === issuer) return undefined;
+    return new Fault('introspection', 'unknown_issuer', issuer, typeof iss === 'string' ? iss : typeof iss);
   }
 
   function activeUntil(claims: JsonObject, answeredAt: number): ActiveToken {
@@ -137,7 +145,7 @@ export function createIntrospector(options: IntrospectorOptions): Introspector {
       : new ServiceAuthError('response_malformed', 'unexpected failure');
     // An endpoint that refuses one token as a bad request is well: whoever sent it must not stop calls for others.
     if (isTokensFault(failure)) breaker.succeeded();
-    else breaker.failed();
+    else breaker.failed(failure.retryAfterMs);
     const { code, message } = failure;
     emit?.({
       type: 'introspection.failed',
@@ -158,7 +166,9 @@ export function createIntrospector(options: IntrospectorOptions): Introspector {
   return {
     introspect,
     forget(token) {
-      inactive.delete(token);
+      refused.delete(token);
+      // What is on its way may have been answered before.
+      inFlight.delete(token);
       if (store === undefined) return;
       void storeKey(token, options)
         .then((key) => store.delete(key))
@@ -168,30 +178,49 @@ export function createIntrospector(options: IntrospectorOptions): Introspector {
   };
 }
 
+interface Refusal {
+  readonly fault: Fault;
+  readonly until: number;
+}
+
 const inactiveFault = new Fault('introspection', 'inactive_token', 'an active token');
 
 /** What may be better a moment later; not what the endpoint has decided, and not before the time it asked for. */
 function mayRetry({ code, status, retryAfterMs }: ServiceAuthError): boolean {
   if (retryAfterMs !== undefined) return false;
-  return code === 'network_failed' || code === 'timeout' || (status !== undefined && status >= 500);
+  return (
+    code === 'network_failed' ||
+    code === 'timeout' ||
+    (status !== undefined && (status >= 500 || isBusy(status)))
+  );
 }
 
-function isTokensFault({ code, status }: ServiceAuthError): boolean {
-  return (
-    code === 'unexpected_status' && status !== undefined && status >= 400 && status < 500 && status !== 429
-  );
+function isBusy(status: number): boolean {
+  return status === 408 || status === 429;
+}
+
+function isTokensFault({ code, status = 0 }: ServiceAuthError): boolean {
+  return code === 'unexpected_status' && status >= 400 && status < 500 && status !== 404 && !isBusy(status);
 }
 
 function wait(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Endpoint and client belong to the key: another client may be told other things (CVE-2026-33496). */
+/**
+ * Endpoint and client belong to the key: another client may be told other things (CVE-2026-33496). So does the kind
+ * of answer: who wants signed ones is not served what came without a signature.
+ */
 export async function storeKey(
   token: string,
-  { issuer, clientId, endpoint }: Pick<IntrospectorOptions, 'issuer' | 'clientId' | 'endpoint'>,
+  {
+    issuer,
+    clientId,
+    endpoint,
+    response,
+  }: Pick<IntrospectorOptions, 'issuer' | 'clientId' | 'endpoint' | 'response'>,
 ): Promise<string> {
-  const text = JSON.stringify([issuer, await endpoint(), clientId, token]);
+  const text = JSON.stringify([issuer, await endpoint(), clientId, response, token]);
   return `introspection:${encodeBase64url(await sha256(new TextEncoder().encode(text)))}`;
 }
 

@@ -67,7 +67,7 @@ export function resolveKeys(check: OptionChecker, given: KeyOptions, environment
   if (jwks !== undefined) return { algorithms, keys: staticKeys(check, jwks, algorithms) };
   if (jwksUri === undefined) checkIssuerUrl(check, issuer);
   else checkSecureUrl(check, 'jwksUri', jwksUri);
-  if (discovery?.includes(':')) checkSecureUrl(check, 'discovery', discovery);
+  if (discovery !== undefined) checkDiscovery(check, discovery);
   const { discover, ...rest } = environment;
   const where = jwksUri === undefined ? discover : () => jwksUri;
   const keys = createRemoteKeySet({ ...rest, issuer, algorithms, jwksUri: where });
@@ -87,6 +87,14 @@ function staticKeys(check: OptionChecker, jwks: unknown, algorithms: readonly Ke
   return createStaticKeySet(set);
 }
 
+function checkDiscovery(check: OptionChecker, value: unknown): void {
+  if (value === 'oauth-authorization-server' || value === 'openid-configuration') return;
+  const rule = "'oauth-authorization-server', 'openid-configuration' or the https URL of the metadata";
+  const url = check.string('discovery', value, rule);
+  if (!URL.canParse(url)) check.fail('discovery', rule, url);
+  checkSecureUrl(check, 'discovery', url);
+}
+
 /** A shared secret has no `kid`: it is the one key, whatever the token calls it. */
 function secretKeySet(secret: Uint8Array<ArrayBuffer>, algorithms: readonly SecretAlgorithm[]): KeySet {
   const keys = new Map(
@@ -95,7 +103,12 @@ function secretKeySet(secret: Uint8Array<ArrayBuffer>, algorithms: readonly Secr
       [{ kid: undefined, verify: importSecret(secret, algorithm), retired: false }],
     ]),
   );
-  return { find: (algorithm) => keys.get(algorithm) ?? [], load: () => undefined, state: () => undefined };
+  return {
+    find: (algorithm) => keys.get(algorithm) ?? [],
+    areUsable: () => true,
+    load: () => undefined,
+    state: () => undefined,
+  };
 }
 
 function readKeyAlgorithms(check: OptionChecker, option: unknown): readonly KeyAlgorithm[] {

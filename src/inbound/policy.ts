@@ -66,9 +66,9 @@ export const policyOptions = [
  *
  * @throws TypeError that names the option, the rule and the value.
  */
-export function compilePolicy(policy: Policy, where: string): CompiledPolicy {
+export function compilePolicy(given: Policy, where: string): CompiledPolicy {
   const check = new OptionChecker(where);
-  check.object('policy', policy, policyOptions);
+  const policy = check.object('policy', given, policyOptions);
   const scope = policy.scope === undefined ? undefined : readScopePolicy(check, policy.scope);
   const judges: QuickJudge[] = [];
   if (policy.audience !== undefined) judges.push(judgeAudience(check.strings('audience', policy.audience)));
@@ -137,6 +137,10 @@ function readScopePolicy(check: OptionChecker, option: ScopePolicy): ReadScope {
   const keys = Object.keys(form ?? {});
   if (keys.length !== 1 || !('anyOf' in form || 'allOf' in form)) check.fail('scope', rule, option);
   const list = 'anyOf' in form ? form.anyOf : form.allOf;
+  const isAny = 'anyOf' in form;
+  if (isAny && check.strings('scope', list).some((text) => text.includes(' '))) {
+    check.fail('scope', 'of single scopes within anyOf', list);
+  }
   const names = check
     .strings('scope', list)
     .flatMap((text) => text.split(' '))
@@ -144,7 +148,7 @@ function readScopePolicy(check: OptionChecker, option: ScopePolicy): ReadScope {
   for (const name of names) {
     if (!/^[\x21\x23-\x5b\x5d-\x7e]+$/.test(name)) check.fail('scope', 'of the characters of RFC 6749', name);
   }
-  return { names: Object.freeze(names), any: 'anyOf' in form };
+  return { names: Object.freeze(names), any: isAny };
 }
 
 function judgeScope({ names, any }: ReadScope): QuickJudge {

@@ -66,9 +66,9 @@ const known = [
  * export const whereClientsLook = metadata.path;
  * ```
  */
-export function createProtectedResource(options: ProtectedResourceOptions): ProtectedResource {
+export function createProtectedResource(given: ProtectedResourceOptions): ProtectedResource {
   const check = new OptionChecker('protectedResource');
-  check.object('options', options, known);
+  const options = check.object('options', given, known);
   const resource = readResource(check, options.resource);
   const { pathname } = new URL(resource);
   const path = `/.well-known/oauth-protected-resource${pathname === '/' ? '' : pathname}`;

@@ -19,8 +19,8 @@ export type ReadPublicUrl = (request: AuthRequest) => string | undefined;
 export function createPublicUrl(option: PublicUrl | undefined, check: OptionChecker): ReadPublicUrl {
   if (option === undefined) return ownUrl;
   if (typeof option === 'string') return underBase(check, option);
-  check.object('publicUrl', option, ['trustProxy']);
-  const isTrusted = createIpRanges(check, 'publicUrl.trustProxy', option.trustProxy);
+  const { trustProxy } = check.object('publicUrl', option, ['trustProxy']);
+  const isTrusted = createIpRanges(check, 'publicUrl.trustProxy', trustProxy);
   return (request) => {
     const remote = request.connection?.remoteAddress;
     if (!isTrusted(remote)) return ownUrl(request);

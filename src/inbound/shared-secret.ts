@@ -35,22 +35,50 @@ export function readSecret(check: OptionChecker, secret: unknown, algorithms: un
   return { bytes, algorithms: chosen };
 }
 
-/** Whether the bytes are a key in PEM, JWK, DER, or base64 of DER: whoever has the public key could sign with it. */
-function isKeyMaterial(bytes: Bytes): boolean {
-  if (isDer(bytes)) return true;
+/** In what a key may be wrapped: quotes around base64 of PEM, for example. */
+const DEEPEST_WRAPPING = 3;
+
+/**
+ * Whether the bytes are a key in PEM, JWK or DER, however wrapped (base64, hexadecimal, a JSON string, white space):
+ * whoever has the public key could sign with it.
+ */
+function isKeyMaterial(bytes: Bytes, depth = DEEPEST_WRAPPING): boolean {
+  if (isDer(withoutEndingSpace(bytes))) return true;
   const text = new TextDecoder().decode(bytes).trim();
   if (text.includes('-----BEGIN') || isJwk(text)) return true;
-  const base64url = text.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '').replaceAll(/\s/g, '');
-  const decoded = decodeBase64url(base64url);
-  return decoded !== undefined && isDer(decoded);
+  if (depth === 0) return false;
+  return unwrapped(text).some((inner) => isKeyMaterial(inner, depth - 1));
+}
+
+/** A text editor ends a file with a line break, whatever is in it. */
+function withoutEndingSpace(bytes: Bytes): Bytes {
+  let end = bytes.length;
+  while (end > 0 && (bytes[end - 1] === 0x0a || bytes[end - 1] === 0x0d || bytes[end - 1] === 0x20)) end--;
+  return bytes.subarray(0, end);
+}
+
+function unwrapped(text: string): readonly Bytes[] {
+  const compact = text.replaceAll('\\n', '').replaceAll(/\s/g, '');
+  const base64url = compact.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+  const quoted = parseJson(text);
+  const hex = compact.length % 2 === 0 && /^[0-9a-f]+$/i.test(compact) ? compact.match(/../g) : null;
+  return [
+    decodeBase64url(base64url),
+    hex === null ? undefined : Uint8Array.from(hex, (digits) => Number.parseInt(digits, 16)),
+    typeof quoted === 'string' ? new TextEncoder().encode(quoted) : undefined,
+  ].filter((inner) => inner !== undefined);
 }
 
 function isJwk(text: string): boolean {
+  const value = parseJson(text);
+  return typeof value === 'object' && value !== null && ('kty' in value || 'keys' in value);
+}
+
+function parseJson(text: string): unknown {
   try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && ('kty' in value || 'keys' in value);
+    return JSON.parse(text);
   } catch {
-    return false;
+    return undefined;
   }
 }
 

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { isServiceAuthError, ServiceAuthError } from '../errors.ts';
 import type { Emit } from '../events.ts';
 import { Fault } from '../shared/fault.ts';
-import { assertSecureUrl, requestBytes } from '../shared/http.ts';
+import { assertSecureUrl, requestBytes, withoutQuery } from '../shared/http.ts';
 import { isObject, type JsonObject, own } from '../shared/json.ts';
 import type { KeySet } from '../shared/key-set.ts';
 import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
@@ -69,7 +69,7 @@ export function createStatusLists(options: StatusListsOptions): StatusLists {
     const headers = { accept: 'application/statuslist+jwt' };
     const { status, bytes } = await requestBytes(transport, { url: uri, headers, timeoutMs, maxBytes });
     if (status !== 200)
-      throw new ServiceAuthError('unexpected_status', `${uri} answered ${status}`, { status });
+      throw new ServiceAuthError('unexpected_status', `${withoutQuery(uri)} answered ${status}`, { status });
     const token = new TextDecoder().decode(bytes).trim();
     const list = await readStatusListToken(token, uri, { issuer, keys, algorithms, now, maxUnpackedBytes });
     const freshMs = list.ttlSeconds === undefined ? undefined : list.ttlSeconds * 1000;

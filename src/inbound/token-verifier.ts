@@ -1,6 +1,7 @@
 /** From a token to what it says: verified by its issuer's keys or introspected, and kept until it must be asked anew. */
 import { Fault } from '../shared/fault.ts';
 import { type JsonObject, own } from '../shared/json.ts';
+import type { KeySet } from '../shared/key-set.ts';
 import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
 import { OptionChecker } from '../shared/options.ts';
 import { UndecidedError } from '../shared/undecided.ts';
@@ -26,6 +27,10 @@ export interface AcceptedToken {
   readonly caller: Caller;
   /** Of the key that verified it; introspected tokens have none. */
   readonly key: { readonly retired: boolean };
+  /** The key set that it belongs to, which must be kept fresh. */
+  readonly keys: Pick<KeySet, 'areUsable'>;
+  /** A clock that shows less than this, in epoch milliseconds, was set back: then the times are checked again. */
+  readonly verifiedAtMs: number;
   /** From then on its times must be checked again, in epoch milliseconds. */
   readonly usableUntilMs: number;
   /** From then on it must be verified anew, in epoch milliseconds. */
@@ -59,7 +64,8 @@ export interface TokenVerifier {
 /** What is no longer to be accepted: one token, one `jti`, or all that a client was issued up to now. */
 export type Invalidation = string | { readonly jti: string } | { readonly clientId: string };
 
-const introspected = Object.freeze({ retired: false });
+/** What introspected tokens have instead of a key. */
+const introspected = Object.freeze({ retired: false, areUsable: () => true });
 
 export function createTokenVerifier(rules: TokenRules): TokenVerifier {
   const { now, cache, denyList, issuers } = rules;
@@ -68,9 +74,9 @@ export function createTokenVerifier(rules: TokenRules): TokenVerifier {
 
   function find(token: string): AcceptedToken | Fault | undefined {
     const known = cache?.get(token);
-    if (known === undefined || known.key.retired) return undefined;
+    if (known === undefined || known.key.retired || !known.keys.areUsable()) return undefined;
     const time = now();
-    if (time < known.usableUntilMs) return known;
+    if (time < known.usableUntilMs && time >= known.verifiedAtMs) return known;
     if (time >= known.believedUntilMs) return undefined;
     return checkTimes(known.caller, rules, time) ?? known;
   }
@@ -126,6 +132,8 @@ export function createTokenVerifier(rules: TokenRules): TokenVerifier {
       outcome: Object.freeze({ ok: true, caller }),
       caller,
       key,
+      keys: key === introspected ? introspected : issuer.keys,
+      verifiedAtMs: now(),
       usableUntilMs: Math.min(usableUntilMs(caller, rules), believedUntilMs),
       believedUntilMs,
       binding,

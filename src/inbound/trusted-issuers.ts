@@ -73,8 +73,8 @@ export function resolveIssuers(
   const issuers = new Map<string, ResolvedIssuer>();
   for (const item of list) {
     const given = typeof item === 'string' ? { issuer: item } : item;
-    check.object('issuer', given, known);
-    for (const one of expandTenants(check, given as TrustedIssuer)) {
+    const own = check.object('issuer', given as TrustedIssuer, known);
+    for (const one of expandTenants(check, own)) {
       if (issuers.has(one.issuer)) check.fail('issuer', 'named once', one.issuer);
       issuers.set(one.issuer, resolveIssuer(check, one, environment));
     }

@@ -94,9 +94,9 @@ export interface ResolvedRules extends TokenRules {
  *
  * @throws TypeError that names the option, the rule and the value.
  */
-export function resolveRules(given: VerifierOptions): ResolvedRules {
+export function resolveRules(options: VerifierOptions): ResolvedRules {
   const check = new OptionChecker(WHERE);
-  check.object('options', given, verifierOptions);
+  const given = check.object('options', options, verifierOptions);
   const now = check.function('now', given.now) ?? (() => Date.now());
   const fetch = check.function('fetch', given.fetch);
   const emit = createEmitter(check.function('onEvent', given.onEvent), now);
@@ -179,7 +179,7 @@ function readCacheOption(
   option: VerifierOptions['cache'],
 ): TokenCache<AcceptedToken> | undefined {
   if (option === false) return undefined;
-  check.object('cache', option ?? {}, ['maxTokens']);
-  const maxTokens = check.number('cache.maxTokens', option?.maxTokens ?? 10_000, 1, 10_000_000, 'tokens');
+  const given = check.object('cache', option ?? {}, ['maxTokens']);
+  const maxTokens = check.number('cache.maxTokens', given.maxTokens ?? 10_000, 1, 10_000_000, 'tokens');
   return createTokenCache(maxTokens);
 }

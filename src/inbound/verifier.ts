@@ -232,10 +232,16 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
     },
     verifyToken: (token, { policy, scheme = 'Bearer' } = {}) => {
       const compiled = policy === undefined ? anyCaller : compilePolicy(policy, 'verifyToken');
+      // What comes from a queue may be anything.
+      if (typeof token !== 'string') {
+        const fault = new Fault('credentials', 'malformed_credentials', 'a token as a string', typeof token);
+        return reject(fault, compiled, scheme);
+      }
       return decide({ token, scheme, policy: compiled, request: undefined });
     },
     async ready() {
-      await Promise.all([...rules.issuers.values()].map((issuer) => issuer.load()));
+      // Async, so that what one throws at once leaves no rejection of another without a listener.
+      await Promise.all([...rules.issuers.values()].map(async (issuer) => issuer.load()));
     },
     health: () => ({
       issuers: [...rules.issuers.values()].map(({ issuer, keys, introspector }) => ({

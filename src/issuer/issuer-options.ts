@@ -98,9 +98,9 @@ const LEAST_ADMIN_TOKEN_CHARACTERS = 16;
  *
  * @throws TypeError that names the option, the rule and, unless it is secret, the value.
  */
-export function resolveIssuerOptions(options: IssuerOptions): IssuerSettings {
+export function resolveIssuerOptions(given: IssuerOptions): IssuerSettings {
   const check = new OptionChecker('createIssuer');
-  check.object('options', options, known);
+  const options = check.object('options', given, known);
   const { storage = memoryStorage(), signingAlgorithm = 'ES256' } = options;
   const randomBytes = check.function('randomBytes', options.randomBytes) ?? webRandomBytes;
   const issuer = checkIssuer(check, options.issuer);

@@ -42,9 +42,9 @@ export interface AuthedFetchSettings {
  *
  * @throws TypeError that names the option, the rule and the value.
  */
-export function resolveAuthedFetch(where: string, given: AuthedFetchOptions): AuthedFetchSettings {
+export function resolveAuthedFetch(where: string, options: AuthedFetchOptions): AuthedFetchSettings {
   const check = new OptionChecker(where);
-  check.object('options', given, [...tokenClientOptions, 'targets', 'redirectPolicy']);
+  const given = check.object('options', options, [...tokenClientOptions, 'targets', 'redirectPolicy']);
   const { targets, redirectPolicy, fetch: givenFetch, ...rest } = given;
   const fetch: FetchFunction =
     check.function('fetch', givenFetch) ?? ((input, init) => globalThis.fetch(input, init));

@@ -99,8 +99,9 @@ export interface TokenClientSettings {
  *
  * @throws TypeError that names the option, the rule and the value.
  */
-export function resolveTokenClient(where: string, given: TokenClientOptions): TokenClientSettings {
+export function resolveTokenClient(where: string, options: TokenClientOptions): TokenClientSettings {
   const check = new OptionChecker(where);
+  const given = check.object('options', options, tokenClientOptions);
   const now = check.function('now', given.now) ?? (() => Date.now());
   const { aheadSeconds = 60 } = check.object('refresh', given.refresh ?? {}, ['aheadSeconds']);
   const { defaultLifetimeSeconds = 300, timeoutMs = 10_000, audience } = given;

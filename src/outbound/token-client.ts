@@ -69,8 +69,8 @@ export interface TokenClient {
  */
 export function createTokenClient(options: TokenClientOptions = {}): TokenClient {
   const where = 'createTokenClient';
-  new OptionChecker(where).object('options', options, tokenClientOptions);
-  return tokenClientOf(createTokenSource(resolveTokenClient(where, withScopeFromEnvironment(options))));
+  const given = new OptionChecker(where).object('options', options, tokenClientOptions);
+  return tokenClientOf(createTokenSource(resolveTokenClient(where, withScopeFromEnvironment(given))));
 }
 
 const getTokenOptions = ['scope', 'resource', 'forceRefresh', 'signal'];
@@ -82,8 +82,11 @@ export function tokenClientOf(source: TokenSource): TokenClient {
   const invalidateCheck = new OptionChecker('invalidate');
   return Object.freeze({
     async getToken(options: GetTokenOptions = {}) {
-      getTokenCheck.object('options', options, getTokenOptions);
-      const { scope, resource, forceRefresh, signal } = options;
+      const { scope, resource, forceRefresh, signal } = getTokenCheck.object(
+        'options',
+        options,
+        getTokenOptions,
+      );
       signal?.throwIfAborted();
       const subject = source.subject(scope, resource);
       const token = forceRefresh === true ? source.renew(subject) : source.acquire(subject);

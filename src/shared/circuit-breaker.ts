@@ -3,7 +3,8 @@ export interface CircuitBreaker {
   /** Milliseconds until the next call may go; 0 where one may go now, which takes the probe's place. */
   waitMs(): number;
   succeeded(): void;
-  failed(): void;
+  /** `askedMs`: how long the other end asked to be left alone; heeded up to the longest wait. */
+  failed(askedMs?: number): void;
   state(): CircuitState;
 }
 
@@ -30,6 +31,7 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
   const { now, random = Math.random, threshold = 5 } = options;
   const { firstWaitMs = 1000, longestWaitMs = 30_000, probeMs = 30_000 } = options;
   let failures = 0;
+  let openings = 0;
   let retryAt: number | undefined;
   let probedAt: number | undefined;
 
@@ -44,16 +46,20 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
     },
     succeeded() {
       failures = 0;
+      openings = 0;
       retryAt = undefined;
       probedAt = undefined;
     },
-    failed() {
+    failed(askedMs = 0) {
       failures++;
+      // What was on its way when it opened fails too, and says nothing new.
+      if (retryAt !== undefined && now() < retryAt) return;
       probedAt = undefined;
       if (failures < threshold) return;
-      const wait = Math.min(firstWaitMs * 2 ** (failures - threshold), longestWaitMs);
+      const wait = Math.min(firstWaitMs * 2 ** openings, longestWaitMs);
+      openings++;
       // Instances that saw the same outage must not come back together.
-      retryAt = now() + wait * (0.5 + 0.5 * random());
+      retryAt = now() + Math.max(wait * (0.5 + 0.5 * random()), Math.min(askedMs, longestWaitMs));
     },
     state: () => ({
       state: retryAt === undefined ? 'closed' : now() < retryAt ? 'open' : 'half-open',

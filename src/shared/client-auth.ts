@@ -1,7 +1,7 @@
 /** How a client proves to an endpoint of the authorization server who it is (RFC 6749 section 2.3). */
 import { ServiceAuthError } from '../errors.ts';
 import { errorCode } from './http.ts';
-import type { MaybePromise } from './maybe-async.ts';
+import { andThen, type MaybePromise } from './maybe-async.ts';
 import { OptionChecker } from './options.ts';
 
 /** A secret, or where it comes from; a function is asked anew for every request. */
@@ -62,16 +62,22 @@ export interface ClientSecretBasicOptions {
 export function clientSecretBasic(secret: Secret, options: ClientSecretBasicOptions = {}): ClientAuth {
   const check = new OptionChecker('clientSecretBasic');
   const read = secretReader(check, 'secret', secret);
-  check.object('options', options, ['encoding']);
-  const raw = check.oneOf('encoding', options.encoding ?? 'form', ['form', 'raw']) === 'raw';
-  return async ({ clientId, headers }) => {
+  const { encoding = 'form' } = check.object('options', options, ['encoding']);
+  const raw = check.oneOf('encoding', encoding, ['form', 'raw']) === 'raw';
+  const encode = raw ? (text: string) => text : formEncode;
+  let last = { clientId: '', password: '', header: '' };
+  return ({ clientId, headers }) => {
     // Without encoding, the first colon ends the id, wherever it stands (RFC 7617 section 2).
     if (raw && clientId.includes(':')) {
       throw new ServiceAuthError('client_auth_failed', 'a client id with a colon needs the form encoding');
     }
-    const password = await read();
-    const pair = raw ? `${clientId}:${password}` : `${formEncode(clientId)}:${formEncode(password)}`;
-    headers.authorization = `Basic ${encodeBase64(pair)}`;
+    return andThen(read(), (password) => {
+      if (last.clientId !== clientId || last.password !== password) {
+        const header = `Basic ${encodeBase64(`${encode(clientId)}:${encode(password)}`)}`;
+        last = { clientId, password, header };
+      }
+      headers.authorization = last.header;
+    });
   };
 }
 
@@ -94,9 +100,9 @@ export function clientSecretBasic(secret: Secret, options: ClientSecretBasicOpti
  */
 export function clientSecretPost(secret: Secret): ClientAuth {
   const read = secretReader(new OptionChecker('clientSecretPost'), 'secret', secret);
-  return async ({ clientId, form }) => {
+  return ({ clientId, form }) => {
     form.set('client_id', clientId);
-    form.set('client_secret', await read());
+    return andThen(read(), (password) => form.set('client_secret', password));
   };
 }
 
@@ -111,13 +117,15 @@ export async function authenticateClient(
   timeoutMs: number,
 ): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new ServiceAuthError('timeout', `the client secret was not there within ${timeoutMs} ms`));
-    }, timeoutMs);
-  });
   try {
-    await Promise.race([clientAuth(request), deadline]);
+    const work = clientAuth(request);
+    if (!(work instanceof Promise)) return;
+    const deadline = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        reject(new ServiceAuthError('timeout', `the client secret was not there within ${timeoutMs} ms`));
+      }, timeoutMs);
+    });
+    await Promise.race([work, deadline]);
   } catch (error) {
     if (error instanceof ServiceAuthError) throw error;
     const reason = errorCode(error) ?? 'its function failed';

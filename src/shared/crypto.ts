@@ -112,7 +112,8 @@ const PSS_PADDING = 6;
 /**
  * Makes the verification function of one public key for one algorithm.
  *
- * Only public members are read. Throws where the runtime refuses the key (WebCrypto: at first use).
+ * Only public members are read. Throws where the runtime refuses the key; WebCrypto says so late, and then no
+ * signature holds.
  */
 export function importPublicKey(jwk: Jwk, algorithm: KeyAlgorithm): VerifySignature {
   const scheme = schemes[algorithm];
@@ -143,10 +144,12 @@ function nodeInput(key: NodeKey, { kty, pssSaltBytes }: Scheme): object {
 
 function webVerify(publicJwk: object, scheme: Scheme): VerifySignature {
   const parameters = webParameters(scheme);
-  let key: CryptoKey | undefined;
+  let key: CryptoKey | 'unusable' | undefined;
   return async (text, signature) => {
-    key ??= await crypto.subtle.importKey('jwk', publicJwk, parameters, false, ['verify']);
-    return crypto.subtle.verify(parameters, key, signature, toBytes(text));
+    key ??= await crypto.subtle
+      .importKey('jwk', publicJwk, parameters, false, ['verify'])
+      .catch(() => 'unusable' as const);
+    return key !== 'unusable' && crypto.subtle.verify(parameters, key, signature, toBytes(text));
   };
 }
 

@@ -36,7 +36,7 @@ export class Fault {
 const LONGEST = 200;
 
 /** Text of others is cut, and its control characters replaced, before it reaches a log. */
-function printable(text: string): string {
+export function printable(text: string): string {
   let safe = '';
   for (const character of text.slice(0, LONGEST)) {
     const code = character.codePointAt(0) ?? 0;

@@ -52,7 +52,7 @@ export async function requestBytes(transport: Transport, request: BoundedRequest
   });
   const onAbort = (): void => interrupt(signal?.reason);
   const timer = setTimeout(() => {
-    interrupt(new ServiceAuthError('timeout', `${url} did not answer within ${timeoutMs} ms`));
+    interrupt(new ServiceAuthError('timeout', `${withoutQuery(url)} did not answer within ${timeoutMs} ms`));
   }, timeoutMs);
   signal?.addEventListener('abort', onAbort, { once: true });
   try {
@@ -81,13 +81,15 @@ export async function getJson(
 ): Promise<{ json: JsonObject; headers: AnswerHeaders }> {
   const { status, headers, json } = await requestJson(fetch, request);
   if (status !== 200) {
-    throw new ServiceAuthError('unexpected_status', `${request.url} answered ${status}`, {
+    throw new ServiceAuthError('unexpected_status', `${withoutQuery(request.url)} answered ${status}`, {
       status,
       retryAfterMs: retryAfterMs(headers, Date.now()),
     });
   }
   if (json === undefined) {
-    throw new ServiceAuthError('response_malformed', `${request.url} is not a JSON object`, { status });
+    throw new ServiceAuthError('response_malformed', `${withoutQuery(request.url)} is not a JSON object`, {
+      status,
+    });
   }
   return { json, headers };
 }
@@ -111,10 +113,12 @@ async function exchange(
   }
   const { status, bytes } = answer;
   if (answer.redirected) {
-    throw new ServiceAuthError('redirect_refused', `${url} answered with a redirect`, { status });
+    throw new ServiceAuthError('redirect_refused', `${withoutQuery(url)} answered with a redirect`, {
+      status,
+    });
   }
   if (bytes !== undefined) return { status, headers: answer.headers, bytes };
-  const text = `${url} answered with more than ${maxBytes} bytes`;
+  const text = `${withoutQuery(url)} answered with more than ${maxBytes} bytes`;
   throw new ServiceAuthError('response_too_large', text, { status });
 }
 
@@ -147,15 +151,23 @@ export function retryAfterMs(headers: AnswerHeaders, nowMs: number): number | un
   return Number.isNaN(wait) ? undefined : Math.min(Math.max(wait, 0), LONGEST_RETRY_AFTER_MS);
 }
 
+let lastSecureUrl: string | undefined;
+
 /**
  * Requires https; plain http serves loopback addresses alone, which no one else can read.
  *
  * @throws ServiceAuthError `insecure_url`
  */
 export function assertSecureUrl(url: string): void {
+  // Introspection asks about the same endpoint again and again.
+  if (url === lastSecureUrl) return;
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  if (parsed?.protocol === 'https:') return;
-  if (parsed?.protocol === 'http:' && isLoopback(parsed.hostname)) return;
+  const isSecure =
+    parsed?.protocol === 'https:' || (parsed?.protocol === 'http:' && isLoopback(parsed.hostname));
+  if (isSecure) {
+    lastSecureUrl = url;
+    return;
+  }
   throw new ServiceAuthError(
     'insecure_url',
     `${withoutQuery(url)} must be https (plain http only on loopback addresses)`,

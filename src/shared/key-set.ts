@@ -9,7 +9,8 @@ import {
   keyFitsAlgorithm,
   type VerifySignature,
 } from './crypto.ts';
-import { getJson } from './http.ts';
+import { printable } from './fault.ts';
+import { getJson, withoutQuery } from './http.ts';
 import { type JsonObject, own } from './json.ts';
 import { andThen, type MaybePromise } from './maybe-async.ts';
 import { createRemoteDocument, type DocumentState } from './remote-document.ts';
@@ -30,6 +31,8 @@ export interface KeySet {
    * @throws ServiceAuthError (or rejects) where that cannot be known.
    */
   find(algorithm: string, kid: string | undefined): MaybePromise<readonly VerificationKey[]>;
+  /** Whether what was found before may still be believed; keeps the set fresh in the background. */
+  areUsable(): boolean;
   load(): MaybePromise<unknown>;
   state(): DocumentState | undefined;
 }
@@ -100,13 +103,21 @@ function readKey(
 /** Whether a value is a signature key of sufficient strength. Its type decides, never a guess. */
 export function isVerificationJwk(value: unknown): value is Jwk {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-  const { kty, use, key_ops: operations, kid, n, e } = value as Jwk;
+  const { kty, use, key_ops: operations, kid, n, e, x, y } = value as Jwk;
   if (kid !== undefined && typeof kid !== 'string') return false;
   if (use !== undefined && use !== 'sig') return false;
   if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) return false;
-  if (kty !== 'RSA') return kty === 'EC' || kty === 'OKP';
-  if (typeof n !== 'string' || typeof e !== 'string') return false;
-  return modulusBits(n) >= LEAST_RSA_BITS;
+  if (kty === 'EC') return typeof x === 'string' && typeof y === 'string';
+  if (kty === 'OKP') return typeof x === 'string';
+  if (kty !== 'RSA' || typeof n !== 'string' || typeof e !== 'string') return false;
+  return modulusBits(n) >= LEAST_RSA_BITS && isPublicExponent(e);
+}
+
+/** Odd and at least 3: with 1, every text would be its own signature (NIST FIPS 186-5 section 5.4). */
+function isPublicExponent(e: string): boolean {
+  const bytes = decodeBase64url(e) ?? new Uint8Array(0);
+  const last = bytes.at(-1) ?? 0;
+  return last % 2 === 1 && (last >= 3 || bytes.subarray(0, -1).some((byte) => byte !== 0));
 }
 
 function modulusBits(n: string): number {
@@ -128,6 +139,7 @@ export function createStaticKeySet(set: ParsedKeySet): KeySet {
   return {
     find: (algorithm, kid) => select(set, algorithm, kid),
     load: () => undefined,
+    areUsable: () => true,
     state: () => undefined,
   };
 }
@@ -152,7 +164,8 @@ export function createRemoteKeySet(options: RemoteKeySetOptions): KeySet {
     const url = await options.jwksUri();
     const { json, headers } = await getJson(fetch, { url, timeoutMs });
     const set = parseKeySet(json, algorithms, latest);
-    if (set.usable === 0) throw new ServiceAuthError('response_malformed', `${url} has no usable key`);
+    if (set.usable === 0)
+      throw new ServiceAuthError('response_malformed', `${withoutQuery(url)} has no usable key`);
     for (const [text, key] of latest?.byText ?? []) key.retired = !set.byText.has(text);
     latest = set;
     return { value: set, freshMs: maxAgeMs(headers) };
@@ -177,12 +190,17 @@ export function createRemoteKeySet(options: RemoteKeySetOptions): KeySet {
   /** The issuer may have rotated; the cool-down keeps made-up key ids from becoming requests. */
   function refetch(algorithm: string, kid: string | undefined): MaybePromise<readonly VerificationKey[]> {
     return andThen(document.refreshUnlessRecent(), (set) => {
-      emit?.({ type: 'keys.unknown_kid', issuer, kid: kid?.slice(0, 100), refetched: set !== undefined });
+      emit?.({
+        type: 'keys.unknown_kid',
+        issuer,
+        kid: kid === undefined ? undefined : printable(kid),
+        refetched: set !== undefined,
+      });
       return set === undefined ? [] : select(set, algorithm, kid);
     });
   }
 
-  return { find, load: document.read, state: document.state };
+  return { find, areUsable: () => document.peek() !== undefined, load: document.read, state: document.state };
 }
 
 /** `max-age` less `Age` (RFC 9111 section 4.2) in milliseconds; `no-store` and `no-cache` ask for the shortest. */

@@ -41,11 +41,11 @@ const newGeneration = (): Generation => ({ byKey: new Map(), size: 0, deadAt: 0 
  */
 export function createMemoryReplayStore(options: MemoryReplayStoreOptions = {}): ReplayStore {
   const check = new OptionChecker('createMemoryReplayStore');
-  check.object('options', options, ['maxProofs', 'maxProofsPerKey', 'now']);
-  const { maxProofs = 1_000_000, maxProofsPerKey = 250_000 } = options;
+  const given = check.object('options', options, ['maxProofs', 'maxProofsPerKey', 'now']);
+  const { maxProofs = 1_000_000, maxProofsPerKey = 250_000 } = given;
   check.number('maxProofs', maxProofs, 1, 10_000_000, 'proofs');
   check.number('maxProofsPerKey', maxProofsPerKey, 1, 10_000_000, 'proofs');
-  const now = check.function('now', options.now) ?? (() => Date.now());
+  const now = check.function('now', given.now) ?? (() => Date.now());
   let young = newGeneration();
   let old = newGeneration();
 

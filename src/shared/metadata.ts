@@ -1,6 +1,6 @@
 /** Authorization server metadata: RFC 8414 and OpenID Connect Discovery 1.0. */
 import { ServiceAuthError } from '../errors.ts';
-import { assertSecureUrl, getJson } from './http.ts';
+import { assertSecureUrl, getJson, withoutQuery } from './http.ts';
 import { type JsonObject, own } from './json.ts';
 import { createRemoteDocument, type RemoteDocument } from './remote-document.ts';
 import type { Fetch } from './transport.ts';
@@ -62,7 +62,7 @@ function readMetadata(issuer: string, url: string, json: JsonObject): ServerMeta
     const said = typeof named === 'string' ? JSON.stringify(named.slice(0, 200)) : 'no issuer';
     throw new ServiceAuthError(
       'issuer_mismatch',
-      `${url} names ${said}, but the configured issuer is ${JSON.stringify(issuer)}; they must be equal to the byte`,
+      `${withoutQuery(url)} names ${said}, but the configured issuer is ${JSON.stringify(issuer)}; they must be equal to the byte`,
     );
   }
   const endpoint = (member: string): string | undefined => readEndpoint(issuer, url, json, member);
@@ -79,11 +79,14 @@ function readEndpoint(issuer: string, url: string, json: JsonObject, member: str
   const value = own(json, member);
   if (value === undefined) return undefined;
   if (typeof value !== 'string' || !URL.canParse(value)) {
-    throw new ServiceAuthError('response_malformed', `${url}: ${member} is not a URL`);
+    throw new ServiceAuthError('response_malformed', `${withoutQuery(url)}: ${member} is not a URL`);
   }
   assertSecureUrl(value);
   if (issuer.startsWith('https:') && !value.startsWith('https:')) {
-    throw new ServiceAuthError('insecure_url', `${url}: ${member} must be https like its issuer`);
+    throw new ServiceAuthError(
+      'insecure_url',
+      `${withoutQuery(url)}: ${member} must be https like its issuer`,
+    );
   }
   return value;
 }

@@ -19,7 +19,13 @@ export class OptionChecker {
     throw new TypeError(`${this.#where}: ${option} must be ${rule}`);
   }
 
-  /** Requires an object with none but the known options; a misspelt one is named with its likely meaning. */
+  /**
+   * Requires an object with none but the known options; a misspelt one is named with its likely meaning.
+   *
+   * Gives a copy of its own members, without prototype: what somebody put into every object is no option.
+   */
+  object<T extends object>(option: string, value: T, known: readonly string[]): T;
+  object(option: string, value: unknown, known: readonly string[]): Record<string, unknown>;
   object(option: string, value: unknown, known: readonly string[]): Record<string, unknown> {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       return this.fail(option, 'an object', value);
@@ -30,7 +36,7 @@ export class OptionChecker {
       const hint = near === undefined ? `known are ${known.join(', ')}` : `did you mean ${near}?`;
       throw new TypeError(`${this.#where}: unknown option ${key} in ${option}; ${hint}`);
     }
-    return value as Record<string, unknown>;
+    return Object.assign(Object.create(null), value);
   }
 
   string(option: string, value: unknown, rule = 'a non-empty string'): string {

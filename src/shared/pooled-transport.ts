@@ -44,7 +44,7 @@ function dispatcherOf(undici: Undici): UndiciDispatcher {
 /** One exchange without the streams of undici's `request`, which cost more than all else here. */
 function dispatch(dispatcher: UndiciDispatcher, request: TransportRequest): Promise<TransportAnswer> {
   const { url, body, headers, maxBytes, signal } = request;
-  const { origin, pathname, search } = new URL(url);
+  const { origin, path } = targetOf(url);
   return new Promise((resolve, reject) => {
     let controller: UndiciController | undefined;
     let chunks: Uint8Array[] = [];
@@ -71,7 +71,7 @@ function dispatch(dispatcher: UndiciDispatcher, request: TransportRequest): Prom
     dispatcher.dispatch(
       {
         origin,
-        path: `${pathname}${search}`,
+        path,
         method: body === undefined ? 'GET' : 'POST',
         headers: { 'accept-encoding': 'identity', ...headers },
         body: body ?? null,
@@ -103,6 +103,17 @@ function dispatch(dispatcher: UndiciDispatcher, request: TransportRequest): Prom
       },
     );
   });
+}
+
+let lastTarget = { url: '', origin: '', path: '' };
+
+/** The parts of a URL, of which the same one comes again and again. */
+function targetOf(url: string): typeof lastTarget {
+  if (lastTarget.url !== url) {
+    const { origin, pathname, search } = new URL(url);
+    lastTarget = { url, origin, path: `${pathname}${search}` };
+  }
+  return lastTarget;
 }
 
 function isRedirect(status: number): boolean {

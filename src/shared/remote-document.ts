@@ -40,6 +40,8 @@ export interface RemoteDocument<T> {
    * @throws ServiceAuthError (or rejects) with `retryAfterMs` where there is no usable version.
    */
   read(): MaybePromise<T>;
+  /** The document if it may serve; refreshes it in the background, and never waits. */
+  peek(): T | undefined;
   /**
    * The document fetched anew, unless that was done within the cool-down: then `undefined`.
    *
@@ -149,7 +151,7 @@ export function createRemoteDocument<T>(options: RemoteDocumentOptions<T>): Remo
   function read(): MaybePromise<T> {
     const time = now();
     if (current === undefined) return backingOff() ? refuse() : refresh();
-    if (time < current.refreshAt) return current.value;
+    if (time < current.refreshAt && time >= current.loadedAt) return current.value;
     const { value, freshUntil, usableUntil } = current;
     if (time >= usableUntil) return backingOff() ? refuse() : refresh();
     if (time < freshUntil || failure !== undefined) {
@@ -158,6 +160,16 @@ export function createRemoteDocument<T>(options: RemoteDocumentOptions<T>): Remo
     }
     // Out of date and nothing known of an outage, as after an idle night: ask first, once.
     return refresh().catch(() => value);
+  }
+
+  function peek(): T | undefined {
+    if (current === undefined) return undefined;
+    const time = now();
+    // A clock that was set back must not put the next refresh off.
+    if (time < current.refreshAt && time >= current.loadedAt) return current.value;
+    if (time >= current.usableUntil) return undefined;
+    refreshInBackground();
+    return current.value;
   }
 
   function refreshUnlessRecent(): MaybePromise<T | undefined> {
@@ -172,6 +184,7 @@ export function createRemoteDocument<T>(options: RemoteDocumentOptions<T>): Remo
 
   return {
     read,
+    peek,
     refreshUnlessRecent,
     state() {
       const time = now();

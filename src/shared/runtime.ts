@@ -34,8 +34,7 @@ export interface NodeBuffer {
 /** The part of the package undici (7 or later) that is used here, the fastest HTTP client of Node. */
 export interface Undici {
   readonly Agent: new () => UndiciDispatcher;
-  // biome-ignore lint/complexity/noBannedTypes: only for instanceof
-  readonly Dispatcher: Function;
+  readonly Dispatcher: abstract new () => UndiciDispatcher;
   getGlobalDispatcher(): unknown;
 }
 
