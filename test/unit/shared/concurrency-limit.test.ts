@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest';
+import { createConcurrencyLimit } from '../../../src/shared/concurrency-limit.ts';
+
+describe('createConcurrencyLimit', () => {
+  it('runs no more than the bound at once, and what waits in its order', async () => {
+    const limit = createConcurrencyLimit(2, 10);
+    const begun: number[] = [];
+    const ends: (() => void)[] = [];
+    const runs = [0, 1, 2, 3].map((job) =>
+      limit.run(() => {
+        begun.push(job);
+        return new Promise<number>((resolve) => ends.push(() => resolve(job)));
+      }),
+    );
+    expect(begun).toEqual([0, 1]);
+    ends[1]?.();
+    expect(await runs[1]).toBe(1);
+    await Promise.resolve();
+    expect(begun).toEqual([0, 1, 2]);
+    ends[0]?.();
+    await runs[0];
+    await Promise.resolve();
+    expect(begun).toEqual([0, 1, 2, 3]);
+    for (const end of ends) end();
+    expect(await Promise.all(runs)).toEqual([0, 1, 2, 3]);
+  });
+
+  it('refuses at once when nothing more may wait, and takes work again later', async () => {
+    const limit = createConcurrencyLimit(1, 1);
+    let end: () => void = () => {};
+    const first = limit.run(() => new Promise<void>((resolve) => (end = resolve)));
+    const second = limit.run(async () => 'second');
+    expect(limit.run(async () => 'third')).toBeUndefined();
+    end();
+    await first;
+    expect(await second).toBe('second');
+    expect(await limit.run(async () => 'fourth')).toBe('fourth');
+  });
+
+  it('work that fails gives its place back, as does work that throws at once', async () => {
+    const limit = createConcurrencyLimit(1, 5);
+    const failures = [
+      limit.run(() => Promise.reject(new Error('one'))),
+      limit.run(() => {
+        throw new Error('two');
+      }),
+    ];
+    const good = limit.run(async () => 'three');
+    await expect(failures[0]).rejects.toThrow('one');
+    await expect(failures[1]).rejects.toThrow('two');
+    expect(await good).toBe('three');
+  });
+});

@@ -1,0 +1,188 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { getGlobalDispatcher, MockAgent, setGlobalDispatcher } from 'undici';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { requestBytes } from '../../../src/shared/http.ts';
+import { createPooledTransport } from '../../../src/shared/pooled-transport.ts';
+import type { TransportAnswer } from '../../../src/shared/transport.ts';
+
+let server: Server;
+let url: string;
+let connections: number;
+let closed: Promise<void>;
+
+beforeEach(async () => {
+  connections = 0;
+  server = createServer();
+  closed = new Promise((resolve) => {
+    server.on('connection', (socket) => {
+      connections++;
+      socket.on('close', () => resolve());
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/asked?for=this`;
+});
+
+afterEach(() => {
+  server.closeAllConnections();
+  server.close();
+});
+
+const transport = createPooledTransport(undefined);
+
+function send(changes: object = {}): Promise<TransportAnswer> {
+  const { signal } = new AbortController();
+  return transport({ url, body: 'token=x', headers: { 'x-test': 'y' }, maxBytes: 100, signal, ...changes });
+}
+
+const textOf = ({ bytes }: TransportAnswer): string => new TextDecoder().decode(bytes);
+
+describe('createPooledTransport on Node with undici', () => {
+  it('posts, and brings status, headers and body', async () => {
+    let seen: unknown[] = [];
+    server.on('request', async (request, response) => {
+      let body = '';
+      for await (const chunk of request) body += chunk;
+      const { host: _host, connection: _connection, ...headers } = request.headers;
+      seen = [request.method, request.url, headers, body];
+      response.setHeader('x-many', ['a', 'b']);
+      response.statusCode = 203;
+      response.write('half ');
+      response.end('and half');
+    });
+    const answer = await send();
+    expect(seen).toEqual([
+      'POST',
+      '/asked?for=this',
+      { 'accept-encoding': 'identity', 'content-length': '7', 'x-test': 'y' },
+      'token=x',
+    ]);
+    expect([answer.status, answer.redirected, textOf(answer)]).toEqual([203, false, 'half and half']);
+    expect([answer.headers.get('x-many'), answer.headers.get('x-none')]).toEqual(['a, b', null]);
+  });
+
+  it('gets where there is no body', async () => {
+    server.on('request', (request, response) => response.end(request.method));
+    expect(textOf(await send({ body: undefined }))).toBe('GET');
+  });
+
+  it('keeps connections', async () => {
+    server.on('request', (_request, response) => response.end('ok'));
+    for (let count = 0; count < 5; count++) await send();
+    expect(connections).toBe(1);
+  });
+
+  it.each([301, 302, 303, 307, 308])('reports the redirect %i, and does not follow it', async (status) => {
+    const asked: unknown[] = [];
+    server.on('request', (request, response) => {
+      asked.push(request.url);
+      response.writeHead(status, { location: '/elsewhere' }).end();
+    });
+    expect(await send()).toMatchObject({ status, redirected: true, bytes: undefined });
+    expect(asked).toEqual(['/asked?for=this']);
+  });
+
+  it('reads no more than allowed, whether the length was said or not', async () => {
+    server.on('request', (_request, response) => {
+      response.writeHead(200, { 'content-length': 101 });
+      response.write('x');
+    });
+    expect((await send()).bytes).toBeUndefined();
+    server.removeAllListeners('request');
+    server.on('request', (_request, response) => void response.write('x'.repeat(101)));
+    expect((await send()).bytes).toBeUndefined();
+    server.removeAllListeners('request');
+    server.on('request', (_request, response) => response.end('x'.repeat(100)));
+    expect((await send()).bytes).toHaveLength(100);
+  });
+
+  it('an abort ends the connection, before the answer and within its body', async () => {
+    for (const start of ['', 'half']) {
+      const controller = new AbortController();
+      server.removeAllListeners('request');
+      server.on('request', (_request, response) => {
+        if (start !== '') response.write(start);
+        controller.abort();
+      });
+      await expect(send({ signal: controller.signal })).rejects.toThrow();
+    }
+    await closed;
+  });
+
+  it('a deadline ends the connection too', async () => {
+    server.on('request', () => {});
+    await expect(requestBytes(transport, { url, body: 'x', timeoutMs: 50 })).rejects.toMatchObject({
+      code: 'timeout',
+    });
+    await closed;
+  });
+
+  it.each([
+    ['is cut off', 'HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nhalf'],
+    ['is no HTTP', 'hello\r\n\r\n'],
+    ['is nothing', ''],
+  ])('an answer that %s is a network failure', async (_name, text) => {
+    server.removeAllListeners('request');
+    server.on('connection', (socket) => socket.once('data', () => socket.end(text)));
+    await expect(requestBytes(transport, { url, body: 'x', timeoutMs: 5000 })).rejects.toMatchObject({
+      code: 'network_failed',
+    });
+  });
+
+  it('nobody there is a network failure that names the code', async () => {
+    server.close();
+    await new Promise((resolve) => server.on('close', resolve));
+    await expect(requestBytes(transport, { url, body: 'x', timeoutMs: 5000 })).rejects.toThrow(
+      /ECONNREFUSED/,
+    );
+  });
+
+  it("uses the program's own dispatcher of undici, such as a proxy", async () => {
+    const before = getGlobalDispatcher();
+    const agent = new MockAgent();
+    agent.disableNetConnect();
+    agent.get('https://idp.example').intercept({ path: '/introspect', method: 'POST' }).reply(200, 'mocked');
+    setGlobalDispatcher(agent);
+    try {
+      expect(textOf(await send({ url: 'https://idp.example/introspect' }))).toBe('mocked');
+    } finally {
+      setGlobalDispatcher(before);
+    }
+  });
+});
+
+describe('createPooledTransport elsewhere', () => {
+  it('an injected fetch is used', async () => {
+    const fetch = vi.fn(async () => new Response('injected'));
+    const answer = await createPooledTransport(fetch)({
+      url: 'https://idp.example/',
+      body: 'x',
+      headers: {},
+      maxBytes: 100,
+      signal: new AbortController().signal,
+    });
+    expect(textOf(answer)).toBe('injected');
+    expect(fetch).toHaveBeenCalledOnce();
+  });
+
+  it.each(['bun', 'deno'])('on %s the global fetch is used', async (runtime) => {
+    const fetch = vi.fn(async () => new Response('global'));
+    vi.stubGlobal('fetch', fetch);
+    if (runtime === 'deno') vi.stubGlobal('Deno', {});
+    else vi.spyOn(process, 'versions', 'get').mockReturnValue({ ...process.versions, bun: '1' });
+    try {
+      const answer = await createPooledTransport(undefined)({
+        url,
+        body: 'x',
+        headers: {},
+        maxBytes: 100,
+        signal: new AbortController().signal,
+      });
+      expect(textOf(answer)).toBe('global');
+    } finally {
+      vi.unstubAllGlobals();
+      vi.restoreAllMocks();
+    }
+  });
+});
