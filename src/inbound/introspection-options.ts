@@ -15,7 +15,7 @@ export interface IntrospectionOptions {
   readonly clientSecret?: Secret;
   /** How this service authenticates, instead of `clientSecret`. */
   readonly clientAuth?: ClientAuth;
-  /** How long an active token is believed, in seconds, never beyond its `exp`. @default 30 */
+  /** How long an active token is believed, in seconds, never beyond its `exp`, if the answer has one. @default 30 */
   readonly cacheSeconds?: number;
   /** How long an inactive token is refused without asking again, in seconds. @default 10 */
   readonly negativeCacheSeconds?: number;

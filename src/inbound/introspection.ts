@@ -22,7 +22,7 @@ import { createTokenCache } from './token-cache.ts';
 /** What an issuer said about an active token, and until when that may be believed. */
 export interface ActiveToken {
   readonly claims: JsonObject;
-  /** In epoch milliseconds. */
+  /** In epoch milliseconds; where the answer has no `exp`, as RFC 7662 allows, the cache time alone bounds it. */
   readonly believedUntilMs: number;
 }
 
@@ -91,7 +91,9 @@ export function createIntrospector(options: IntrospectorOptions): Introspector {
       return fault;
     }
     const answer = activeUntil(claims, now());
-    if (key !== undefined) void writeStore(store, key, claims, now(), answer.believedUntilMs);
+    // Not what was forgotten meanwhile: it would come back to every instance.
+    if (key !== undefined && inFlight.has(token))
+      void writeStore(store, key, claims, now(), answer.believedUntilMs);
     return answer;
   }
 
