@@ -69,7 +69,10 @@ export function createIntrospector(options: IntrospectorOptions): Introspector {
     if (running !== undefined) return running;
     const asked = limit.run(() => ask(token));
     if (asked === undefined)
-      throw new UndecidedError('overloaded', 'too many tokens to introspect', OVERLOADED_RETRY_MS);
+      throw new UndecidedError('overloaded', 'too many tokens to introspect', {
+        issuer,
+        retryAfterMs: OVERLOADED_RETRY_MS,
+      });
     const answer = asked.finally(() => {
       // Somebody may have had it forgotten, and a later call may run.
       if (inFlight.get(token) === answer) inFlight.delete(token);
@@ -116,7 +119,7 @@ export function createIntrospector(options: IntrospectorOptions): Introspector {
         throw new UndecidedError(
           'introspection_unavailable',
           `${issuer} is not asked while its endpoint fails`,
-          waitMs,
+          { issuer, retryAfterMs: waitMs },
         );
       }
       const startedAt = now();
@@ -162,7 +165,10 @@ export function createIntrospector(options: IntrospectorOptions): Introspector {
   function undecided({ code, message, retryAfterMs }: ServiceAuthError): UndecidedError {
     const { retryAt } = breaker.state();
     const waitMs = retryAfterMs ?? (retryAt === undefined ? undefined : Math.max(retryAt - now(), 0));
-    return new UndecidedError('introspection_unavailable', `${code}: ${message}`, waitMs);
+    return new UndecidedError('introspection_unavailable', `${code}: ${message}`, {
+      issuer,
+      retryAfterMs: waitMs,
+    });
   }
 
   return {

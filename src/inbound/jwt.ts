@@ -3,7 +3,8 @@ import { Fault } from '../shared/fault.ts';
 import { type JsonObject, parseJsonObject } from '../shared/json.ts';
 import { type Jws, type JwsHeader, parseJws } from '../shared/jws.ts';
 import type { KeySet, VerificationKey } from '../shared/key-set.ts';
-import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
+import { andThen, attempt, type MaybePromise } from '../shared/maybe-async.ts';
+import { asUndecided } from '../shared/undecided.ts';
 import { checkTyp } from './claims.ts';
 
 /** An issuer whose signatures are believed. */
@@ -26,7 +27,7 @@ export interface JwtVerifier<I extends JwtIssuer> {
   /**
    * The key that the signature holds under: synchronous where the issuer's keys are in memory.
    *
-   * @throws ServiceAuthError (or rejects) where the keys cannot be known now.
+   * @throws UndecidedError (or rejects) `keys_unavailable`
    */
   verify(jwt: UnverifiedJwt<I>): MaybePromise<VerificationKey | Fault>;
 }
@@ -59,7 +60,13 @@ export function createJwtVerifier<I extends JwtIssuer>(
     }
     const wrongTyp = jws.headerKnown ? undefined : checkTyp(jws.header.typ, typ);
     if (wrongTyp !== undefined) return wrongTyp;
-    return andThen(issuer.keys.find(alg, kid), (keys) => {
+    const found = attempt(
+      () => issuer.keys.find(alg, kid),
+      (error): never => {
+        throw asUndecided(error, 'keys_unavailable', issuer.issuer);
+      },
+    );
+    return andThen(found, (keys) => {
       if (keys.length === 0) {
         return new Fault('key', 'unknown_key', `a key of ${issuer.issuer}`, kid ?? 'none');
       }

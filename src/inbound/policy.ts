@@ -1,7 +1,7 @@
 /** A policy, compiled to one function that judges a caller. Policies are judged on every request, cached or not. */
 import { Fault } from '../shared/fault.ts';
 import { own } from '../shared/json.ts';
-import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
+import { andThen, attempt, type MaybePromise } from '../shared/maybe-async.ts';
 import { OptionChecker } from '../shared/options.ts';
 import { UndecidedError } from '../shared/undecided.ts';
 import type { Caller } from './caller.ts';
@@ -107,23 +107,19 @@ function runCheck(
   caller: Caller,
   request: AuthRequest | undefined,
 ): MaybePromise<Fault | undefined> {
-  try {
-    const answer = andThen(check(caller, request), (verdict) => {
-      if (verdict === true) return undefined;
-      const said =
-        typeof verdict === 'string' ? verdict : String(verdict === false ? 'false' : typeof verdict);
-      return new Fault('policy', 'check_refused', 'true', said, caller);
-    });
-    return answer instanceof Promise ? answer.catch(rethrow) : answer;
-  } catch (error) {
-    return rethrow(error);
-  }
-}
-
-/** The program's own check broke: nobody knows whether the caller may, and its message may hold anything. */
-function rethrow(error: unknown): never {
-  const thrown = error instanceof Error ? error.name : typeof error;
-  throw new UndecidedError('check_failed', `check threw ${thrown}`);
+  const verdict = attempt(
+    () => check(caller, request),
+    (error): never => {
+      // The program's own check broke: nobody knows whether the caller may, and its message may hold anything.
+      const thrown = error instanceof Error ? error.name : typeof error;
+      throw new UndecidedError('check_failed', `check threw ${thrown}`, { issuer: caller.issuer });
+    },
+  );
+  return andThen(verdict, (said) => {
+    if (said === true) return undefined;
+    const actual = typeof said === 'string' ? said : String(said === false ? 'false' : typeof said);
+    return new Fault('policy', 'check_refused', 'true', actual, caller);
+  });
 }
 
 interface ReadScope {

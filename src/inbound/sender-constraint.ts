@@ -2,7 +2,7 @@
 import type { Emit } from '../events.ts';
 import { accessTokenHash } from '../shared/dpop.ts';
 import { Fault } from '../shared/fault.ts';
-import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
+import { andThen, attempt, type MaybePromise } from '../shared/maybe-async.ts';
 import { UndecidedError } from '../shared/undecided.ts';
 import type { Binding } from './binding.ts';
 import type { Caller } from './caller.ts';
@@ -101,22 +101,20 @@ export function createSenderConstraint(rules: SenderConstraintRules): SenderCons
 
   function record(proof: UsedProof, caller: Caller): MaybePromise<Fault | undefined> {
     const { jkt } = proof;
-    return andThen(ask(proof), (answer) => {
+    const recorded = attempt(
+      () => dpop?.replayStore.record(proof),
+      () => 'failed' as const,
+    );
+    return andThen(recorded, (answer) => {
       if (answer === 'recorded') return undefined;
-      if (answer !== 'replayed') throw unavailable('the replay store is full');
       const { issuer, clientId } = caller;
+      if (answer !== 'replayed') {
+        const details = { issuer, retryAfterMs: STORE_RETRY_MS };
+        throw new UndecidedError('replay_store_unavailable', `the replay store is ${answer}`, details);
+      }
       emit?.({ type: 'dpop.replay', issuer, clientId, jkt });
       return new Fault('proof', 'replayed_proof', 'a proof that was not used before', undefined, caller);
     });
-  }
-
-  function ask(proof: UsedProof): MaybePromise<'recorded' | 'replayed' | 'full' | undefined> {
-    try {
-      const answer = dpop?.replayStore.record(proof);
-      return answer instanceof Promise ? answer.catch(storeFailed) : answer;
-    } catch {
-      return storeFailed();
-    }
   }
 
   return { allowsUnbound: (scheme) => scheme === 'Bearer' && dpop?.required !== true, check, record };
@@ -128,12 +126,4 @@ function hashOf(token: BoundToken): MaybePromise<string> {
     token.accessTokenHash = hash;
     return hash;
   });
-}
-
-function storeFailed(): never {
-  throw unavailable('the replay store failed');
-}
-
-function unavailable(message: string): UndecidedError {
-  return new UndecidedError('replay_store_unavailable', message, STORE_RETRY_MS);
 }

@@ -1,15 +1,15 @@
 /** Revocation without a round trip for each request: the OAuth Token Status List. */
 import { LRUCache } from 'lru-cache';
-import { isServiceAuthError, ServiceAuthError } from '../errors.ts';
+import { ServiceAuthError } from '../errors.ts';
 import type { Emit } from '../events.ts';
 import { Fault } from '../shared/fault.ts';
 import { assertSecureUrl, requestBytes, withoutQuery } from '../shared/http.ts';
 import { isObject, type JsonObject, own } from '../shared/json.ts';
 import type { KeySet } from '../shared/key-set.ts';
-import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
+import { andThen, attempt, type MaybePromise } from '../shared/maybe-async.ts';
 import { createRemoteDocument, type Loaded, type RemoteDocument } from '../shared/remote-document.ts';
 import type { Transport } from '../shared/transport.ts';
-import { UndecidedError } from '../shared/undecided.ts';
+import { asUndecided } from '../shared/undecided.ts';
 import { readStatusListToken, type StatusList, statusAt } from './status-list-token.ts';
 
 /** Where the status of one token is. Asked on every request: synchronous while the list is in memory. */
@@ -77,12 +77,12 @@ export function createStatusLists(options: StatusListsOptions): StatusLists {
   }
 
   function judge(uri: string, index: number): MaybePromise<Fault | undefined> {
-    try {
-      const judged = andThen(listAt(uri).read(), (list) => verdict(statusAt(list, index), index));
-      return judged instanceof Promise ? judged.catch(undecided) : judged;
-    } catch (error) {
-      return undecided(error);
-    }
+    return attempt(
+      () => andThen(listAt(uri).read(), (list) => verdict(statusAt(list, index), index)),
+      (error): never => {
+        throw asUndecided(error, 'status_unavailable', issuer);
+      },
+    );
   }
 
   return {
@@ -105,11 +105,6 @@ function verdict(status: number | undefined, index: number): Fault | undefined {
   if (status === undefined)
     return new Fault('status', 'status_out_of_range', 'an index within the list', `${index}`);
   return new Fault('status', 'status_not_valid', '0 (valid)', `${status} (${names[status] ?? 'other'})`);
-}
-
-function undecided(error: unknown): never {
-  if (!isServiceAuthError(error)) throw new UndecidedError('status_unavailable', 'unexpected failure');
-  throw new UndecidedError('status_unavailable', `${error.code}: ${error.message}`, error.retryAfterMs);
 }
 
 function malformed(expected: string): Fault {

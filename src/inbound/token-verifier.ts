@@ -54,7 +54,7 @@ export interface TokenVerifier {
   /**
    * Verifies a token: synchronous where everything needed is in memory.
    *
-   * @throws UndecidedError, ServiceAuthError (or rejects) where keys or introspection are out of reach.
+   * @throws UndecidedError (or rejects) where keys or introspection are out of reach.
    */
   verify(token: string): MaybePromise<AcceptedToken | Fault>;
   /** Forgets tokens and refuses them from now on. @throws ServiceAuthError `deny_list_full` */
@@ -118,7 +118,8 @@ export function createTokenVerifier(rules: TokenRules): TokenVerifier {
     // Introspection may leave `exp` out: then the token is good for as long as the answer is believed.
     const fallback = key === introspected ? believedUntilMs / 1000 : undefined;
     const caller = readCaller(claims, issuer.issuer, issuer.mapping, token, fallback);
-    if (caller instanceof Fault) return key === introspected ? malformedAnswer(caller) : caller;
+    if (caller instanceof Fault)
+      return key === introspected ? malformedAnswer(caller, issuer.issuer) : caller;
     const fault = checkTimes(caller, rules, now(), claims) ?? checkFixed(caller, rules, claims);
     if (fault !== undefined) return fault;
     const binding = readBinding(claims, caller);
@@ -145,8 +146,8 @@ export function createTokenVerifier(rules: TokenRules): TokenVerifier {
   }
 
   /** Claims of the wrong type are the endpoint's fault, not the token's. */
-  function malformedAnswer({ expected }: Fault): never {
-    throw new UndecidedError('introspection_unavailable', `the answer does not have ${expected}`);
+  function malformedAnswer({ expected }: Fault, issuer: string): never {
+    throw new UndecidedError('introspection_unavailable', `the answer does not have ${expected}`, { issuer });
   }
 
   function invalidate(what: Invalidation): void {

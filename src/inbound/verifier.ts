@@ -1,10 +1,8 @@
-import { isServiceAuthError } from '../errors.ts';
-import type { UndecidedReason } from '../events.ts';
 import type { CircuitState } from '../shared/circuit-breaker.ts';
 import { Fault } from '../shared/fault.ts';
 import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
 import type { DocumentState } from '../shared/remote-document.ts';
-import { UndecidedError } from '../shared/undecided.ts';
+import { asUndecided, UndecidedError } from '../shared/undecided.ts';
 import type { Caller } from './caller.ts';
 import { type Rejection, rejectionOf, undecided } from './challenge.ts';
 import { type AuthRequest, readCredentials, type Scheme } from './credentials.ts';
@@ -133,7 +131,7 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
   /** The one corridor of every token: verified (or found verified), its binding proven, then judged by the policy. */
   function decide(presented: Presented): MaybePromise<AuthOutcome> {
     try {
-      if (closed) return undecidable('closed', undefined);
+      if (closed) return undecidable(new UndecidedError('closed', 'the verifier is closed'));
       const known = tokens.find(presented.token);
       const outcome =
         known !== undefined
@@ -198,17 +196,16 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
   }
 
   function failed(error: unknown): AuthOutcome {
-    if (error instanceof UndecidedError) return undecidable(error.reason, error.message, error.retryAfterMs);
-    if (!isServiceAuthError(error)) return undecidable('keys_unavailable', 'unexpected failure');
-    return undecidable('keys_unavailable', `${error.code}: ${error.message}`, error.retryAfterMs);
+    return undecidable(asUndecided(error, 'keys_unavailable', undefined));
   }
 
-  function undecidable(
-    reason: UndecidedReason,
-    message = 'the verifier is closed',
+  function undecidable({
+    reason,
+    issuer,
+    message,
     retryAfterMs = UNDECIDED_RETRY_MS,
-  ): AuthOutcome {
-    emit?.({ type: 'request.undecided', reason, issuer: undefined, retryAfterMs, message });
+  }: UndecidedError): AuthOutcome {
+    emit?.({ type: 'request.undecided', reason, issuer, retryAfterMs, message });
     return { ok: false, rejection: undecided(reason, retryAfterMs) };
   }
 

@@ -94,7 +94,7 @@ export function readTextFile(path: string): string | undefined {
   return builtin<NodeFileSystem>('node:fs')?.readFileSync(path, 'utf8');
 }
 
-/** Loads undici where this is Node itself and the package is installed. */
+/** Loads undici where this is Node itself and the package is installed, from version 7 on. */
 export async function loadUndici(): Promise<Undici | undefined> {
   const { node, bun } = host.process?.versions ?? {};
   if (node === undefined || bun !== undefined || 'Deno' in globalThis || nodeCrypto === undefined)
@@ -102,7 +102,9 @@ export async function loadUndici(): Promise<Undici | undefined> {
   // In a variable, so that no bundler looks for a package that is optional.
   const name = 'undici';
   try {
-    return (await import(name)) as Undici;
+    const undici = (await import(name)) as Undici;
+    // Version 6, which some other package may have brought, has handlers of another kind.
+    return 'cacheStores' in undici ? undici : undefined;
   } catch {
     return undefined;
   }

@@ -154,6 +154,26 @@ describe('createPooledTransport on Node with undici', () => {
 });
 
 describe('createPooledTransport elsewhere', () => {
+  it.each([
+    ['another version of undici is installed', () => ({ Agent: class {}, Dispatcher: class {} })],
+    ['undici is not installed', () => Promise.reject(new Error('ERR_MODULE_NOT_FOUND'))],
+  ])('where %s the global fetch is used', async (_name, undici) => {
+    vi.doMock('undici', undici);
+    vi.resetModules();
+    const { createPooledTransport: create } = await import('../../../src/shared/pooled-transport.ts');
+    const fetch = vi.fn(async () => new Response('global'));
+    vi.stubGlobal('fetch', fetch);
+    try {
+      const { signal } = new AbortController();
+      const answer = await create(undefined)({ url, body: 'x', headers: {}, maxBytes: 100, signal });
+      expect(textOf(answer)).toBe('global');
+    } finally {
+      vi.unstubAllGlobals();
+      vi.doUnmock('undici');
+      vi.resetModules();
+    }
+  });
+
   it('an injected fetch is used', async () => {
     const fetch = vi.fn(async () => new Response('injected'));
     const answer = await createPooledTransport(fetch)({
