@@ -13,11 +13,11 @@ export function accessTokenHash(token: string): MaybePromise<string> {
  * fragment. `undefined` for whatever is not a clean absolute http or https URL.
  */
 export function normalizeHtu(url: string): string | undefined {
-  // The URL parser repairs white space, control characters and backslashes; a proof must not need repair.
+  // The URL parser repairs white space, control characters, backslashes and slashes; a proof must not need repair.
   if (!isClean(url) || !URL.canParse(url)) return undefined;
-  const { protocol, host, username, password, pathname } = new URL(url);
+  const { protocol, host, pathname } = new URL(url);
   if (protocol !== 'https:' && protocol !== 'http:') return undefined;
-  if (username !== '' || password !== '') return undefined;
+  if (!isPlainAuthority(url, protocol.length)) return undefined;
   const path = normalizePercent(pathname);
   return path === undefined ? undefined : `${protocol}//${host}${path}`;
 }
@@ -26,6 +26,17 @@ function isClean(url: string): boolean {
   for (let at = 0; at < url.length; at++) {
     const code = url.charCodeAt(at);
     if (code <= 0x20 || code >= 0x7f || code === 0x5c) return false;
+  }
+  return true;
+}
+
+/** Two slashes and a host without a user, not even an empty one, which the URL parser would not tell. */
+function isPlainAuthority(url: string, start: number): boolean {
+  if (!url.startsWith('//', start) || url[start + 2] === '/') return false;
+  for (let at = start + 2; at < url.length; at++) {
+    const character = url[at];
+    if (character === '@') return false;
+    if (character === '/' || character === '?' || character === '#') return true;
   }
   return true;
 }

@@ -11,7 +11,9 @@ function createStore(options: MemoryReplayStoreOptions = {}) {
   let time = start;
   const store = createMemoryReplayStore({ now: () => time, ...options });
   return {
-    advance: (ms: number): void => void (time += ms),
+    advance(ms: number): void {
+      time += ms;
+    },
     record: (jkt: string, jti: string, liveMs = 65_000) =>
       store.record({ jkt, jti, expiresAt: time + liveMs }),
   };
