@@ -69,10 +69,12 @@ export {
   clientSecretPost,
   type Secret,
 } from './shared/client-auth.ts';
-export type { Jwk, JwsAlgorithm } from './shared/crypto.ts';
+export type { Jwk, JwsAlgorithm, KeyAlgorithm } from './shared/crypto.ts';
 export type { MaybePromise } from './shared/maybe-async.ts';
 export { createMemoryReplayStore, type MemoryReplayStoreOptions } from './shared/memory-replay-store.ts';
 export type { Discovery } from './shared/metadata.ts';
+export type { PrivateKey } from './shared/private-key.ts';
+export { type PrivateKeyJwtOptions, privateKeyJwt } from './shared/private-key-jwt.ts';
 export type { DocumentState } from './shared/remote-document.ts';
 export type { ReplayStore, TextStore } from './shared/stores.ts';
 export type { Fetch } from './shared/transport.ts';

@@ -17,7 +17,7 @@ export type CertificateCheck = (
 export function createCertificateCheck(source: CertificateSource = ofConnection): CertificateCheck {
   return (request, thumbprint) => {
     const certificate = request && readSource(source, request);
-    const actual = certificate && certificateThumbprint(certificate);
+    const actual = certificate === undefined ? undefined : certificateThumbprint(certificate);
     if (actual === undefined) return refuse('missing_certificate');
     return andThen(actual, (presented) =>
       presented === thumbprint ? undefined : refuse('certificate_mismatch', presented),
@@ -41,7 +41,9 @@ function ofConnection({ connection }: AuthRequest): Uint8Array | undefined {
 /** A source that fails has found no certificate; the request is refused, not the process ended. */
 function readSource(source: CertificateSource, request: AuthRequest): string | Uint8Array | undefined {
   try {
-    return source(request);
+    // Such as the `null` of a header that is not there.
+    const found: unknown = source(request);
+    return typeof found === 'string' || found instanceof Uint8Array ? found : undefined;
   } catch {
     return undefined;
   }

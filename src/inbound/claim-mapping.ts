@@ -14,12 +14,15 @@ export interface ClaimFunctions {
 export type ClaimsPreset = 'auth0' | 'entra' | 'okta' | 'cognito' | 'keycloak';
 export type ClaimsOption = ClaimsPreset | ClaimFunctions;
 
-/** Each gives `undefined` where the claim is there but not of its type. */
 export interface ClaimMapping {
+  /** `undefined` where the claim is there but not of its type. */
   scopes(claims: JsonObject): string | readonly string[] | undefined;
-  clientId(claims: JsonObject): string | undefined;
+  /** `null` where a function of the program failed; a client that is merely not known would escape a denial of it. */
+  clientId(claims: JsonObject): string | null | undefined;
+  /** `undefined` where the claim is there but not of its type. */
   audience(claims: JsonObject): readonly string[] | undefined;
-  isService(claims: JsonObject, clientId: string | undefined): boolean;
+  /** `null` where a function of the program failed. */
+  isService(claims: JsonObject, clientId: string | undefined): boolean | null;
 }
 
 const clientClaims = ['client_id', 'azp', 'appid', 'cid'] as const;
@@ -64,14 +67,14 @@ const presets: Readonly<Record<ClaimsPreset, Partial<ClaimMapping>>> = {
   okta: {
     scopes: ({ scp }) => asList(scp ?? ''),
     clientId: ({ cid }) => asText(cid),
-    isService: ({ cid, sub, uid }) => uid === undefined && sub === cid,
+    isService: ({ sub, uid }, clientId) => uid === undefined && clientId !== undefined && sub === clientId,
   },
   // Without resource binding there is no aud: the resource servers are named in the scopes, before the last slash.
   cognito: {
     clientId: ({ client_id: clientId }) => asText(clientId),
     audience: (claims) =>
       claims.aud === undefined ? resourceServers(claims.scope) : defaultMapping.audience(claims),
-    isService: ({ sub, client_id: clientId }) => sub === clientId,
+    isService: ({ sub }, clientId) => clientId !== undefined && sub === clientId,
   },
   // The subject of a service account is the id of a user made for it, whose name gives it away.
   keycloak: {
@@ -98,19 +101,23 @@ export function resolveClaimMapping(check: OptionChecker, option: ClaimsOption |
   };
   const { scopes, clientId, audience, kind } = read;
   const mapping: Partial<ClaimMapping> = {
-    ...(scopes && { scopes: (claims) => asList(nothingAs('', scopes(claims))) }),
-    ...(clientId && { clientId: (claims) => asText(clientId(claims)) }),
+    ...(scopes && { scopes: (claims) => listOrNothing(scopes(claims)) }),
+    ...(clientId && { clientId: (claims) => textOrNothing(clientId(claims)) }),
     ...(audience && { audience: (claims) => defaultMapping.audience({ aud: audience(claims) }) }),
     ...(kind && {
-      isService: (claims, client) =>
-        nothingAs(defaultMapping.isService(claims, client) && 'service', kind(claims)) === 'service',
+      isService(claims, client) {
+        const said = kind(claims);
+        if (said === undefined) return defaultMapping.isService(claims, client);
+        return said === 'service' || (said === 'user' ? false : null);
+      },
     }),
   };
   return Object.freeze({ ...defaultMapping, ...mapping });
 }
 
-function nothingAs<T, U>(fallback: U, value: T | undefined): T | U {
-  return value === undefined ? fallback : value;
+/** A function may find nothing; what it finds must be a text. */
+function textOrNothing(value: unknown): string | null | undefined {
+  return value === undefined || typeof value === 'string' ? value : null;
 }
 
 /** What the program's function throws is a claim that cannot be read: `null` fits no type. */
@@ -130,6 +137,10 @@ function asText(value: unknown): string | undefined {
 
 function asList(value: unknown): string | readonly string[] | undefined {
   return typeof value === 'string' || isStrings(value) ? value : undefined;
+}
+
+function listOrNothing(value: unknown): string | readonly string[] | undefined {
+  return value === undefined ? '' : asList(value);
 }
 
 function isStrings(value: unknown): value is readonly string[] {

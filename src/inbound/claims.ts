@@ -70,7 +70,10 @@ export function readCaller(
   const scopes = mapping.scopes(claims);
   if (scopes === undefined) return invalid('scope as a string or a list of strings', 'another type');
   const clientId = mapping.clientId(claims);
-  const kind = mapping.isService(claims, clientId) ? 'service' : 'user';
+  if (clientId === null) return invalid('a client that can be read', 'none');
+  const isService = mapping.isService(claims, clientId);
+  if (isService === null) return invalid('a kind that can be read', 'none');
+  const kind = isService ? 'service' : 'user';
   const scheme = isObject(claims.cnf) && claims.cnf.jkt !== undefined ? 'DPoP' : 'Bearer';
   return new Caller(
     { issuer, subject, clientId, kind, audience, scopes, expiresAt, issuedAt, tokenId, scheme, claims },

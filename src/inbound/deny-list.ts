@@ -5,7 +5,7 @@ import type { Caller } from './caller.ts';
 export type Denied = { readonly token: string } | { readonly jti: string } | { readonly clientId: string };
 
 export interface DenyList {
-  /** Adds an entry until `expiresAt` (epoch milliseconds). @throws ServiceAuthError `deny_list_full` */
+  /** Adds an entry that lasts until `expiresAt` (epoch milliseconds) at least. @throws ServiceAuthError `deny_list_full` */
   add(what: Denied, expiresAt?: number): void;
   denies(caller: Caller, token: string): boolean;
   readonly size: number;
@@ -25,6 +25,8 @@ interface Entry {
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
+/** The largest clock tolerance of a verifier: so long after its `exp` may a token still be good. */
+const GRACE_MS = 10 * 60 * 1000;
 
 export function createDenyList({ now, maxEntries = 100_000, defaultMs = DAY_MS }: DenyListOptions): DenyList {
   const tokens = new Map<string, Entry>();
@@ -36,7 +38,7 @@ export function createDenyList({ now, maxEntries = 100_000, defaultMs = DAY_MS }
   /** Only dead entries make room: to forget a live one would let a token in that was taken back. */
   function makeRoom(): void {
     if (size() < maxEntries) return;
-    const time = now();
+    const time = now() - GRACE_MS;
     for (const entries of all) {
       for (const [key, { expiresAt }] of entries) if (time >= expiresAt) entries.delete(key);
     }
@@ -45,21 +47,29 @@ export function createDenyList({ now, maxEntries = 100_000, defaultMs = DAY_MS }
     }
   }
 
+  function put(entries: Map<string, Entry>, key: string, issuedUntil: number, expiresAt: number): void {
+    const known = entries.get(key);
+    if (known === undefined) makeRoom();
+    // Said again, a thing is denied no shorter than before.
+    entries.set(key, {
+      issuedUntil: Math.max(issuedUntil, known?.issuedUntil ?? 0),
+      expiresAt: Math.max(expiresAt, known?.expiresAt ?? 0),
+    });
+  }
+
   function isDenied(entries: Map<string, Entry>, key: string | undefined, caller: Caller): boolean {
     const entry = key === undefined ? undefined : entries.get(key);
-    if (key === undefined || entry === undefined) return false;
+    if (entry === undefined || (caller.issuedAt ?? 0) * 1000 > entry.issuedUntil) return false;
     // A token that outlives its entry has to be remembered as long as it lives.
     entry.expiresAt = Math.max(entry.expiresAt, caller.expiresAt * 1000);
-    return (caller.issuedAt ?? 0) * 1000 <= entry.issuedUntil;
+    return true;
   }
 
   return {
     add(what, expiresAt = now() + defaultMs) {
-      makeRoom();
-      const everything = { issuedUntil: Number.POSITIVE_INFINITY, expiresAt };
-      if ('token' in what) tokens.set(what.token, everything);
-      else if ('jti' in what) ids.set(what.jti, everything);
-      else clients.set(what.clientId, { issuedUntil: now(), expiresAt });
+      if ('token' in what) put(tokens, what.token, Number.POSITIVE_INFINITY, expiresAt);
+      else if ('jti' in what) put(ids, what.jti, Number.POSITIVE_INFINITY, expiresAt);
+      else put(clients, what.clientId, now(), expiresAt);
     },
     denies(caller, token) {
       if (size() === 0) return false;

@@ -44,7 +44,9 @@ export function forwardedClientCertificate(options: ForwardedCertificateOptions)
     if (!isTrusted(connection?.remoteAddress)) return undefined;
     const value = headers.get(header);
     if (value === null || value === undefined || value.length > LONGEST) return undefined;
-    return header === XFCC ? readXfcc(value) : value;
+    if (header === XFCC) return readXfcc(value);
+    // A comma joins fields: one of them may be the caller's own.
+    return value.includes(',') ? undefined : value;
   };
 }
 

@@ -1,6 +1,7 @@
 /** Status List Tokens in JWT form (OAuth Token Status List, section 5.1): verified and unpacked. */
 import { ServiceAuthError } from '../errors.ts';
 import { decodeBase64url } from '../shared/base64url.ts';
+import { withoutQuery } from '../shared/http.ts';
 import { inflate } from '../shared/inflate.ts';
 import { isObject, type JsonObject, own } from '../shared/json.ts';
 import type { Bytes } from '../shared/runtime.ts';
@@ -31,7 +32,7 @@ export async function readStatusListToken(
   uri: string,
   rules: StatusListRules,
 ): Promise<StatusList> {
-  const name = `the status list ${uri}`;
+  const name = `the status list ${withoutQuery(uri)}`;
   const malformed = (what: string): ServiceAuthError =>
     new ServiceAuthError('response_malformed', `${name} ${what}`);
   const { keys, algorithms, issuer } = rules;

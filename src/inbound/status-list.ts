@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { ServiceAuthError } from '../errors.ts';
 import type { Emit } from '../events.ts';
 import { Fault } from '../shared/fault.ts';
-import { assertSecureUrl, requestBytes, withoutQuery } from '../shared/http.ts';
+import { assertSecureUrl, requestBytes, retryAfterMs, withoutQuery } from '../shared/http.ts';
 import { isObject, type JsonObject, own } from '../shared/json.ts';
 import type { KeySet } from '../shared/key-set.ts';
 import { andThen, attempt, type MaybePromise } from '../shared/maybe-async.ts';
@@ -67,10 +67,14 @@ export function createStatusLists(options: StatusListsOptions): StatusLists {
 
   async function load(uri: string): Promise<Loaded<StatusList>> {
     const headers = { accept: 'application/statuslist+jwt' };
-    const { status, bytes } = await requestBytes(transport, { url: uri, headers, timeoutMs, maxBytes });
+    const answer = await requestBytes(transport, { url: uri, headers, timeoutMs, maxBytes });
+    const { status } = answer;
     if (status !== 200)
-      throw new ServiceAuthError('unexpected_status', `${withoutQuery(uri)} answered ${status}`, { status });
-    const token = new TextDecoder().decode(bytes).trim();
+      throw new ServiceAuthError('unexpected_status', `${withoutQuery(uri)} answered ${status}`, {
+        status,
+        retryAfterMs: retryAfterMs(answer.headers, now()),
+      });
+    const token = new TextDecoder().decode(answer.bytes).trim();
     const list = await readStatusListToken(token, uri, { issuer, keys, algorithms, now, maxUnpackedBytes });
     const freshMs = list.ttlSeconds === undefined ? undefined : list.ttlSeconds * 1000;
     return { value: list, freshMs, expiresAt: list.expiresAt };

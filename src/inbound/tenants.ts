@@ -19,6 +19,8 @@ export function expandTenants<T extends Template>(
   const hasPlace = issuer.includes(PLACE);
   if (tenants === undefined) {
     if (hasPlace) check.fail('tenants', `given, since issuer holds ${PLACE}`, tenants);
+    if (one.jwksUri?.includes(PLACE))
+      check.fail('jwksUri', `without ${PLACE}, since no tenants are given`, one.jwksUri);
     return [one];
   }
   if (!hasPlace) check.fail('issuer', `a URL with ${PLACE}, since tenants are given`, issuer);
