@@ -9,15 +9,15 @@ import { createProofVerifier, type ProofVerifier } from './dpop-proof.ts';
 /** How proofs of possession are judged (RFC 9449). */
 export interface DpopOptions {
   /** `'required'` refuses tokens that are not bound to a DPoP key. @default 'optional' */
-  readonly mode?: 'optional' | 'required';
+  readonly mode?: 'optional' | 'required' | undefined;
   /** Algorithms of proofs. @default ES256 EdDSA Ed25519 ES384 ES512 PS256 RS256 */
-  readonly algorithms?: readonly KeyAlgorithm[];
+  readonly algorithms?: readonly KeyAlgorithm[] | undefined;
   /** The age that a proof may have, by its `iat`, in seconds. @default 60 */
-  readonly maxAgeSeconds?: number;
+  readonly maxAgeSeconds?: number | undefined;
   /** Tolerance for `iat` in both directions, in seconds. @default 5 */
-  readonly toleranceSeconds?: number;
+  readonly toleranceSeconds?: number | undefined;
   /** Asks for nonces (RFC 9449 section 9); instances that share the secret accept each other's. @default false */
-  readonly nonce?: false | DpopNonceOptions;
+  readonly nonce?: false | DpopNonceOptions | undefined;
   /** Where used proofs are remembered; one for all instances, or each accepts a proof once. @default in memory */
   readonly replayStore?: ReplayStore;
 }

@@ -3,30 +3,30 @@ import { type EnvironmentVariable, fromEnvironment, missing } from '../environme
 import { type ClientAuth, clientSecretBasic, type Secret } from '../shared/client-auth.ts';
 import type { OptionChecker } from '../shared/options.ts';
 import type { TextStore } from '../shared/stores.ts';
-import { checkSecureUrl } from './issuer-url.ts';
+import { checkSecureUrl } from '../shared/url-options.ts';
 
 /** How an issuer is asked about tokens (RFC 7662). */
 export interface IntrospectionOptions {
   /** @default `introspection_endpoint` of the issuer's metadata */
-  readonly endpoint?: string;
+  readonly endpoint?: string | undefined;
   /** This service as a client of the issuer. @default SERVICE_AUTH_INTROSPECTION_CLIENT_ID */
-  readonly clientId?: string;
+  readonly clientId?: string | undefined;
   /** For HTTP Basic; `clientAuth` does it otherwise. @default SERVICE_AUTH_INTROSPECTION_CLIENT_SECRET */
-  readonly clientSecret?: Secret;
+  readonly clientSecret?: Secret | undefined;
   /** How this service authenticates, instead of `clientSecret`. */
-  readonly clientAuth?: ClientAuth;
+  readonly clientAuth?: ClientAuth | undefined;
   /** How long an active token is believed, in seconds, never beyond its `exp`, if the answer has one. @default 30 */
-  readonly cacheSeconds?: number;
+  readonly cacheSeconds?: number | undefined;
   /** How long an inactive token is refused without asking again, in seconds. @default 10 */
-  readonly negativeCacheSeconds?: number;
+  readonly negativeCacheSeconds?: number | undefined;
   /** For one call, in milliseconds. @default 3000 */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** How often a call that failed is tried again. @default 1 */
-  readonly retries?: number;
+  readonly retries?: number | undefined;
   /** `'opaque'` verifies JWTs by the issuer's keys; `'all'` asks about those too. @default 'opaque' */
-  readonly tokens?: 'opaque' | 'all';
+  readonly tokens?: 'opaque' | 'all' | undefined;
   /** `'jwt'` asks for signed answers and takes no others (RFC 9701). @default 'json' */
-  readonly response?: 'json' | 'jwt';
+  readonly response?: 'json' | 'jwt' | undefined;
   /** A cache that instances share; holds answers under hashes of tokens. @default none */
   readonly store?: TextStore;
 }

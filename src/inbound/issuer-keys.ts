@@ -14,7 +14,7 @@ import type { MaybePromise } from '../shared/maybe-async.ts';
 import type { Discovery } from '../shared/metadata.ts';
 import type { OptionChecker } from '../shared/options.ts';
 import type { Fetch } from '../shared/transport.ts';
-import { checkIssuerUrl, checkSecureUrl } from './issuer-url.ts';
+import { checkDiscovery, checkIssuerUrl, checkSecureUrl } from '../shared/url-options.ts';
 import { readSecret } from './shared-secret.ts';
 
 /** At most one source of keys; without any they are found by discovery. */
@@ -25,13 +25,13 @@ export interface KeyOptions {
    */
   readonly issuer: string;
   /** Where its JSON Web Key Set is. @default found by discovery */
-  readonly jwksUri?: string;
+  readonly jwksUri?: string | undefined;
   /** Its JSON Web Key Set, fixed. */
-  readonly jwks?: { readonly keys: readonly Jwk[] };
+  readonly jwks?: { readonly keys: readonly Jwk[] } | undefined;
   /** A secret shared with it, for HS256, HS384 and HS512; at least as long as the hash (RFC 7518 section 3.2). */
-  readonly secret?: string | Uint8Array;
+  readonly secret?: string | Uint8Array | undefined;
   /** @default every asymmetric algorithm known; with `secret` those of the HS family that it is long enough for */
-  readonly algorithms?: readonly JwsAlgorithm[];
+  readonly algorithms?: readonly JwsAlgorithm[] | undefined;
   /** Where its metadata is. @default both well-known places are tried, RFC 8414 first */
   readonly discovery?: Discovery;
 }
@@ -85,14 +85,6 @@ function staticKeys(check: OptionChecker, jwks: unknown, algorithms: readonly Ke
     );
   }
   return createStaticKeySet(set);
-}
-
-function checkDiscovery(check: OptionChecker, value: unknown): void {
-  if (value === 'oauth-authorization-server' || value === 'openid-configuration') return;
-  const rule = "'oauth-authorization-server', 'openid-configuration' or the https URL of the metadata";
-  const url = check.string('discovery', value, rule);
-  if (!URL.canParse(url)) check.fail('discovery', rule, url);
-  checkSecureUrl(check, 'discovery', url);
 }
 
 /** A shared secret has no `kid`: it is the one key, whatever the token calls it. */

@@ -17,22 +17,22 @@ export type ScopePolicy =
 
 /** What a route asks of its caller, beyond a valid token. Every member that is given must hold. */
 export interface Policy {
-  readonly scope?: ScopePolicy;
+  readonly scope?: ScopePolicy | undefined;
   /** The client ids that may call, for every issuer or by issuer. */
-  readonly clients?: readonly string[] | Readonly<Record<string, readonly string[]>>;
+  readonly clients?: readonly string[] | Readonly<Record<string, readonly string[]>> | undefined;
   /** Narrower than the verifier's: the token must name one of these too. */
-  readonly audience?: string | readonly string[];
+  readonly audience?: string | readonly string[] | undefined;
   /**
    * Asks for a token that is bound to its sender: by DPoP (RFC 9449), by a TLS client certificate (RFC 8705), or by
    * either. Bound tokens are always held to their binding, also without this. @default false
    */
-  readonly senderConstrained?: boolean | 'dpop' | 'mtls';
+  readonly senderConstrained?: boolean | 'dpop' | 'mtls' | undefined;
   /** The `sub` that the current actor of an exchanged token may have (RFC 8693 section 4.1); others are refused. */
-  readonly actors?: readonly string[];
+  readonly actors?: readonly string[] | undefined;
   /** Refuses tokens that act for a user. @default false */
-  readonly serviceOnly?: boolean;
+  readonly serviceOnly?: boolean | undefined;
   /** Lets requests without credentials pass, with no caller; bad credentials are still refused. @default false */
-  readonly optional?: boolean;
+  readonly optional?: boolean | undefined;
   /**
    * Judged last: `false` or a text refuses with 403 (the text goes to events alone). An exception leaves the
    * request undecided: 503. `request` is undefined for tokens that came without one (`verifyToken`).

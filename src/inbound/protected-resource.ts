@@ -1,23 +1,23 @@
 import { listFromEnvironment, missing } from '../environment.ts';
 import { type KeyAlgorithm, keyAlgorithms } from '../shared/crypto.ts';
 import { OptionChecker } from '../shared/options.ts';
-import { checkSecureUrl } from './issuer-url.ts';
+import { checkSecureUrl } from '../shared/url-options.ts';
 
 /** What a service says about itself to clients that look for it (RFC 9728 section 2). */
 export interface ProtectedResourceOptions {
   /** The resource identifier: an https URL without fragment, as clients name it. */
   readonly resource: string;
   /** The issuers whose tokens are accepted. @default SERVICE_AUTH_ISSUER */
-  readonly authorizationServers?: string | readonly string[];
+  readonly authorizationServers?: string | readonly string[] | undefined;
   /** Scopes that clients may ask for. @default not said */
-  readonly scopesSupported?: readonly string[];
+  readonly scopesSupported?: readonly string[] | undefined;
   /** Algorithms of DPoP proofs. @default not said */
-  readonly dpopSigningAlgValuesSupported?: readonly KeyAlgorithm[];
+  readonly dpopSigningAlgValuesSupported?: readonly KeyAlgorithm[] | undefined;
   /** Whether every token must be bound to a DPoP key. @default not said */
-  readonly dpopBoundAccessTokensRequired?: boolean;
+  readonly dpopBoundAccessTokensRequired?: boolean | undefined;
   /** Whether tokens bound to a TLS client certificate are taken. @default not said */
-  readonly tlsClientCertificateBoundAccessTokens?: boolean;
-  readonly resourceName?: string;
+  readonly tlsClientCertificateBoundAccessTokens?: boolean | undefined;
+  readonly resourceName?: string | undefined;
   /** URL of what developers should read. */
   readonly resourceDocumentation?: string;
 }

@@ -3,8 +3,8 @@ import type { OptionChecker } from '../shared/options.ts';
 
 interface Template {
   readonly issuer: string;
-  readonly tenants?: readonly string[];
-  readonly jwksUri?: string;
+  readonly tenants?: readonly string[] | undefined;
+  readonly jwksUri?: string | undefined;
 }
 
 const PLACE = '{tenant}';

@@ -6,11 +6,11 @@ import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
 import { createMetadataDocument, type ServerMetadata } from '../shared/metadata.ts';
 import type { OptionChecker } from '../shared/options.ts';
 import { type Fetch, fetchTransport } from '../shared/transport.ts';
+import { checkIssuerUrl } from '../shared/url-options.ts';
 import { type ClaimMapping, type ClaimsOption, resolveClaimMapping } from './claim-mapping.ts';
 import { createIntrospector, type Introspector } from './introspection.ts';
 import { type IntrospectionOptions, resolveIntrospection } from './introspection-options.ts';
 import { type KeyOptions, resolveKeys } from './issuer-keys.ts';
-import { checkIssuerUrl } from './issuer-url.ts';
 import type { JwtIssuer } from './jwt.ts';
 import { createStatusLists, type StatusLists } from './status-list.ts';
 import { expandTenants } from './tenants.ts';
@@ -18,14 +18,14 @@ import { expandTenants } from './tenants.ts';
 /** An authorization server whose tokens are accepted, and how they are verified. */
 export interface TrustedIssuer extends KeyOptions {
   /** The tenants whose issuers are trusted, put in place of `{tenant}` in `issuer` and `jwksUri`. */
-  readonly tenants?: readonly string[];
+  readonly tenants?: readonly string[] | undefined;
   /**
    * Asks its introspection endpoint about opaque tokens, or about all (RFC 7662); `true` takes the credentials from
    * SERVICE_AUTH_INTROSPECTION_CLIENT_ID and _SECRET. @default off
    */
-  readonly introspection?: true | IntrospectionOptions;
+  readonly introspection?: true | IntrospectionOptions | undefined;
   /** Checks the status of tokens that name a status list (OAuth Token Status List). @default false */
-  readonly statusList?: boolean;
+  readonly statusList?: boolean | undefined;
   /** How scopes, client, audience and kind are read from its tokens. @default what most issuers do */
   readonly claims?: ClaimsOption;
 }

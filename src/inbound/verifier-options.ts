@@ -17,43 +17,43 @@ import { resolveIssuers, type TrustedIssuer } from './trusted-issuers.ts';
 
 export interface VerifierOptions {
   /** Whose tokens are accepted; a string is discovered. @default SERVICE_AUTH_ISSUER */
-  readonly issuer?: string | TrustedIssuer | readonly (string | TrustedIssuer)[];
+  readonly issuer?: string | TrustedIssuer | readonly (string | TrustedIssuer)[] | undefined;
   /** The token must name at least one; `null` switches the check off. @default SERVICE_AUTH_AUDIENCE */
-  readonly audience?: string | readonly string[] | null;
+  readonly audience?: string | readonly string[] | null | undefined;
   /**
    * Accepted `typ` headers. `'at+jwt'` also takes `application/at+jwt`, in any case (RFC 9068 section 4);
    * `'any'` still refuses the known types of other JWTs. @default 'any'
    */
-  readonly typ?: string | readonly string[];
+  readonly typ?: string | readonly string[] | undefined;
   /** Tolerance for `exp`, `nbf` and `iat`, in seconds. @default 5 */
-  readonly clockToleranceSeconds?: number;
+  readonly clockToleranceSeconds?: number | undefined;
   /** Refuses tokens whose `iat` is longer ago, in seconds. @default off */
-  readonly maxTokenAgeSeconds?: number;
+  readonly maxTokenAgeSeconds?: number | undefined;
   /**
    * Tokens that are bound to a DPoP key (RFC 9449): always held to their proof (`'optional'`), asked of every
    * caller (`'required'`), or refused (`false`). @default 'optional'
    */
-  readonly dpop?: 'optional' | 'required' | false | DpopOptions;
+  readonly dpop?: 'optional' | 'required' | false | DpopOptions | undefined;
   /**
    * The TLS client certificate of a request in PEM or DER, for tokens bound to one (RFC 8705); see
    * `forwardedClientCertificate` for proxies that end TLS. @default that of the TLS socket, where there is one
    */
-  readonly clientCertificate?: CertificateSource;
+  readonly clientCertificate?: CertificateSource | undefined;
   /**
    * The base URL that clients see, for the `htu` of DPoP proofs behind proxies; or the addresses (also CIDR ranges)
    * of proxies whose `Forwarded` or `X-Forwarded-*` headers are believed. @default the request's own URL
    */
-  readonly publicUrl?: PublicUrl;
+  readonly publicUrl?: PublicUrl | undefined;
   /** Keeps verified tokens, at least `maxTokens` and at most twice as many. @default { maxTokens: 10_000 } */
-  readonly cache?: { readonly maxTokens?: number } | false;
+  readonly cache?: { readonly maxTokens?: number } | false | undefined;
   /** `realm` of challenges. @default none */
-  readonly realm?: string;
+  readonly realm?: string | undefined;
   /** URL of the protected resource metadata, put into challenges (RFC 9728 section 5.1). @default none */
-  readonly resourceMetadata?: string;
+  readonly resourceMetadata?: string | undefined;
   /** @default the global fetch */
-  readonly fetch?: Fetch;
+  readonly fetch?: Fetch | undefined;
   /** The clock, in epoch milliseconds. @default Date.now */
-  readonly now?: () => number;
+  readonly now?: (() => number) | undefined;
   /** Receives every event; what it throws is ignored. @default none */
   readonly onEvent?: EventListener;
 }

@@ -8,11 +8,11 @@ export interface Target {
   /** Scheme, host and port, such as `https://orders.internal`. Every part of a URL's origin must be equal. */
   readonly origin: string;
   /** Covers only paths below; `/api` covers `/api` and `/api/orders`, not `/apis`. @default every path */
-  readonly pathPrefix?: string;
+  readonly pathPrefix?: string | undefined;
   /** @default the client's `scope` */
-  readonly scope?: string | readonly string[];
+  readonly scope?: string | readonly string[] | undefined;
   /** @default the client's `resource` */
-  readonly resource?: string | readonly string[];
+  readonly resource?: string | readonly string[] | undefined;
   /** Lets the token go over plain http to another machine, as inside a mesh that encrypts. @default false */
   readonly allowInsecure?: boolean;
 }

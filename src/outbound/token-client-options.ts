@@ -2,17 +2,17 @@
 import { fromEnvironment, listFromEnvironment, missing, secretFromEnvironment } from '../environment.ts';
 import { createEmitter, type Emit, type EventListener } from '../events.ts';
 import { type ClientAuth, clientSecretBasic, type Secret, secretReader } from '../shared/client-auth.ts';
-import { assertSecureUrl } from '../shared/http.ts';
 import type { Discovery } from '../shared/metadata.ts';
 import { OptionChecker } from '../shared/options.ts';
 import type { Fetch } from '../shared/transport.ts';
+import { checkDiscovery, checkIssuerUrl, checkSecureUrl } from '../shared/url-options.ts';
 import { readExtraParameters, readResources, readScopes, type TokenClientIdentity } from './token-subject.ts';
 
 export interface TokenClientOptions {
   /** The authorization server; its token endpoint is discovered. @default SERVICE_AUTH_ISSUER */
   readonly issuer?: string | undefined;
   /** Where its metadata is. @default both well-known places are tried, RFC 8414 first */
-  readonly discovery?: Discovery;
+  readonly discovery?: Discovery | undefined;
   /** The token endpoint, where it shall not be discovered. */
   readonly tokenEndpoint?: string | undefined;
   /** @default SERVICE_AUTH_CLIENT_ID */
@@ -23,7 +23,7 @@ export interface TokenClientOptions {
    */
   readonly clientSecret?: Secret | undefined;
   /** How the client authenticates, instead of `clientSecret`. */
-  readonly clientAuth?: ClientAuth;
+  readonly clientAuth?: ClientAuth | undefined;
   /** Scopes, in a list or separated by spaces. @default SERVICE_AUTH_SCOPE */
   readonly scope?: string | readonly string[] | undefined;
   /** Resource indicators: absolute URIs (RFC 8707). @default SERVICE_AUTH_RESOURCE */
@@ -31,18 +31,18 @@ export interface TokenClientOptions {
   /** The `audience` parameter that some servers know instead of `resource`. @default none */
   readonly audience?: string | undefined;
   /** Further parameters of the token request. @default none */
-  readonly extraParameters?: Readonly<Record<string, string>>;
-  readonly refresh?: RefreshOptions;
+  readonly extraParameters?: Readonly<Record<string, string>> | undefined;
+  readonly refresh?: RefreshOptions | undefined;
   /** Lifetime of tokens whose answer has no `expires_in`, in seconds. @default 300 */
-  readonly defaultLifetimeSeconds?: number;
+  readonly defaultLifetimeSeconds?: number | undefined;
   /** Deadline of one request to the authorization server, and of a secret's function, in milliseconds. @default 10_000 */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** @default the global fetch */
-  readonly fetch?: Fetch;
+  readonly fetch?: Fetch | undefined;
   /** The clock, in epoch milliseconds. @default Date.now */
-  readonly now?: () => number;
+  readonly now?: (() => number) | undefined;
   /** Spreads refreshes and retries; from 0 to below 1. @default Math.random */
-  readonly random?: () => number;
+  readonly random?: (() => number) | undefined;
   /** Receives every event; what it throws is ignored. @default none */
   readonly onEvent?: EventListener;
 }
@@ -150,33 +150,15 @@ function readServer(
   { issuer, tokenEndpoint, discovery }: TokenClientOptions,
 ): Pick<TokenClientIdentity, 'issuer' | 'tokenEndpoint'> {
   if (tokenEndpoint !== undefined) {
-    checkServerUrl(check, 'tokenEndpoint', tokenEndpoint);
+    checkSecureUrl(check, 'tokenEndpoint', tokenEndpoint);
     if (discovery !== undefined) check.fail('discovery', 'absent where tokenEndpoint is given', discovery);
     return { issuer: issuer === undefined ? undefined : check.string('issuer', issuer), tokenEndpoint };
   }
   const named = issuer ?? fromEnvironment('SERVICE_AUTH_ISSUER');
   if (named === undefined) throw missing(where, 'issuer (or tokenEndpoint)', 'SERVICE_AUTH_ISSUER');
-  checkServerUrl(check, 'issuer', named);
-  // RFC 8414 section 2.
-  if (/[?#]/.test(named)) check.fail('issuer', 'a URL without query and fragment', named);
-  if (discovery !== undefined) check.string('discovery', discovery);
-  if (discovery?.includes(':')) checkServerUrl(check, 'discovery', discovery);
+  checkIssuerUrl(check, named);
+  if (discovery !== undefined) checkDiscovery(check, discovery);
   return { issuer: named, tokenEndpoint: undefined };
-}
-
-/** Secrets go to this URL. One with a user in it is not shown, since it may hold a password. */
-function checkServerUrl(check: OptionChecker, option: string, value: unknown): void {
-  const rule = 'an https URL (plain http only on loopback addresses)';
-  const url = check.string(option, value, rule);
-  if (URL.canParse(url)) {
-    const { username, password } = new URL(url);
-    if (username !== '' || password !== '') check.failSecret(option, `${rule} without a user in it`);
-  }
-  try {
-    assertSecureUrl(url);
-  } catch {
-    check.fail(option, rule, url);
-  }
 }
 
 function readClientAuth(check: OptionChecker, where: string, given: TokenClientOptions): ClientAuth {

@@ -3,9 +3,9 @@ import type { ReplayStore } from './stores.ts';
 
 export interface MemoryReplayStoreOptions {
   /** Live proofs of all keys together. @default 1_000_000 */
-  readonly maxProofs?: number;
+  readonly maxProofs?: number | undefined;
   /** Live proofs of one key, so that no client can fill the store for others. @default 250_000 */
-  readonly maxProofsPerKey?: number;
+  readonly maxProofsPerKey?: number | undefined;
   /** The clock, in epoch milliseconds. @default Date.now */
   readonly now?: () => number;
 }

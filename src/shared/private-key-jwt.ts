@@ -10,16 +10,16 @@ export interface PrivateKeyJwtOptions {
   /** A private JWK, PKCS#8 as PEM, a `CryptoKey` that may sign, or a `KeyObject` of Node. */
   readonly key: PrivateKey;
   /** @default the `alg` of the JWK, or what fits the key: ES256, ES384, ES512, EdDSA, RS256 */
-  readonly alg?: KeyAlgorithm;
+  readonly alg?: KeyAlgorithm | undefined;
   /** Tells the authorization server which key to verify with. @default the `kid` of the JWK */
-  readonly kid?: string;
+  readonly kid?: string | undefined;
   /**
    * Who is to accept the assertion: `'issuer'` (the endpoint where no issuer is known), `'endpoint'`, or a value
    * that the authorization server has told. @default 'issuer'
    */
-  readonly audience?: 'issuer' | 'endpoint' | (string & {});
+  readonly audience?: 'issuer' | 'endpoint' | (string & {}) | undefined;
   /** How long an assertion may be used, in seconds; each is sent once only. @default 60 */
-  readonly lifetimeSeconds?: number;
+  readonly lifetimeSeconds?: number | undefined;
   /** The clock, in epoch milliseconds. @default Date.now */
   readonly now?: () => number;
 }
