@@ -5,32 +5,33 @@ import {
   createGuard,
   createProtectedResource,
   type GuardOptions,
+  type HttpAnswer,
   type MaybePromise,
   type ProtectedResourceOptions,
 } from '../src/index.ts';
 import { NodeRequestView } from './node-request.ts';
 
-declare global {
-  namespace Express {
-    interface Request {
-      /** Who calls, on routes behind `requireServiceAuth`. */
-      caller?: Caller;
-    }
+// Requests of Express and connect are those of node:http.
+declare module 'node:http' {
+  interface IncomingMessage {
+    /** Who calls, on routes behind `requireServiceAuth`. */
+    caller?: Caller | undefined;
   }
 }
 
-type Incoming = IncomingMessage & { caller?: Caller | undefined };
 type Next = (error?: unknown) => void;
 
 /** A middleware of Express 4 and 5, of connect, and of whatever else has `(req, res, next)`. */
-export type ServiceAuthMiddleware = (request: Incoming, response: ServerResponse, next: Next) => void;
+export type ServiceAuthMiddleware = (request: IncomingMessage, response: ServerResponse, next: Next) => void;
 
 /**
  * Lets requests pass whose access token is good, with `req.caller`; answers all others itself.
  *
  * Takes verifier options and a policy, or `{ verifier }` and a policy; without either the environment.
  *
- * @throws TypeError at creation, for every mistake in the options. RFC 6750.
+ * Not checked: what the policy does not ask for, and whether the request came over TLS. RFC 6750, RFC 9449.
+ *
+ * @throws TypeError at creation, for every mistake in the options.
  *
  * @example
  * ```ts
@@ -64,7 +65,12 @@ export function requireServiceAuth(options?: GuardOptions): ServiceAuthMiddlewar
   };
 }
 
-function conclude(outcome: AuthOutcome, request: Incoming, response: ServerResponse, next: Next): void {
+function conclude(
+  outcome: AuthOutcome,
+  request: IncomingMessage,
+  response: ServerResponse,
+  next: Next,
+): void {
   if (!outcome.ok) {
     answer(response, outcome.rejection);
     return;
@@ -79,13 +85,7 @@ function originalUrl(request: IncomingMessage & { originalUrl?: string }): strin
   return request.originalUrl ?? request.url ?? '/';
 }
 
-interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-}
-
-function answer(response: ServerResponse, { status, headers, body }: Answer): void {
+function answer(response: ServerResponse, { status, headers, body }: HttpAnswer): void {
   response.statusCode = status;
   setHeaders(response, headers);
   response.end(body);
@@ -97,9 +97,9 @@ function setHeaders(response: ServerResponse, headers: Readonly<Record<string, s
 
 /**
  * Serves the protected resource metadata at its well-known path and lets all other requests pass: mount it without
- * a path, before whatever answers unknown ones.
+ * a path, before whatever answers unknown ones. RFC 9728.
  *
- * @throws TypeError at creation, for every mistake in the options. RFC 9728.
+ * @throws TypeError at creation, for every mistake in the options.
  *
  * @example
  * ```ts

@@ -4,22 +4,18 @@ import {
   type AuthOutcome,
   type Caller,
   createProtectedResource,
-  createVerifier,
   type Guard,
   type Policy,
   type ProtectedResourceOptions,
-  type Verifier,
-  type VerifierOptions,
+  resolveVerifier,
+  type VerifierSource,
 } from '../src/index.ts';
 import { NodeRequestView } from './node-request.ts';
 
 /** Options of the plugin: those of a verifier, or `{ verifier }`; nothing of either means the environment. */
-export type ServiceAuthPluginOptions = (
-  | (VerifierOptions & { readonly verifier?: never })
-  | { readonly verifier: Verifier }
-) & {
+export type ServiceAuthPluginOptions = VerifierSource & {
   /** Protects every route; `config: { serviceAuth: false }` opens one. @default false */
-  readonly global?: boolean;
+  readonly global?: boolean | undefined;
 };
 
 type Done = (error?: Error) => void;
@@ -43,11 +39,9 @@ declare module 'fastify' {
 }
 
 const plugin: FastifyPluginAsync<ServiceAuthPluginOptions> = async (app, options) => {
-  const { global = false, verifier: given, ...rest } = options;
+  const { global = false, ...source } = options;
   if (typeof global !== 'boolean') throw new TypeError('serviceAuth: global must be true or false');
-  const [stray] = given === undefined ? [] : Object.keys(rest);
-  if (stray !== undefined) throw new TypeError(`serviceAuth: ${stray} must not stand beside verifier`);
-  const verifier = given ?? createVerifier(rest);
+  const verifier = resolveVerifier(source, ['global']);
   const anyCaller = verifier.guard();
   const compiled = new WeakMap<Policy, Guard>();
 
@@ -100,9 +94,10 @@ function conclude(outcome: AuthOutcome, request: FastifyRequest, reply: FastifyR
  *
  * Register it before plugins whose routes it shall protect, and after those that answer without a token, as
  * CORS does. Awaited, it reports mistakes in policies when routes are declared; otherwise such a route answers
- * every request with 500. Not protected: answers to unknown routes.
+ * every request with 500. Not protected: answers to unknown routes. Not checked: what the policy does not ask for.
+ * RFC 6750, RFC 9449.
  *
- * @throws TypeError at registration, for every mistake in the options or in a route's policy. RFC 6750.
+ * @throws TypeError at registration, for every mistake in the options or in a route's policy.
  *
  * @example
  * ```ts
@@ -119,9 +114,9 @@ function conclude(outcome: AuthOutcome, request: FastifyRequest, reply: FastifyR
 export default fastifyPlugin(plugin, { name: 'service-auth', fastify: '>=5' });
 
 /**
- * A plugin that serves the protected resource metadata at its well-known path, open also under `global`.
+ * A plugin that serves the protected resource metadata at its well-known path, open also under `global`. RFC 9728.
  *
- * @throws TypeError at registration, for every mistake in the options. RFC 9728.
+ * @throws TypeError at registration, for every mistake in the options.
  *
  * @example
  * ```ts

@@ -1,26 +1,27 @@
 import type { MiddlewareHandler } from 'hono';
 import {
   type AuthRequest,
-  type Caller,
+  type CallerOf,
   type Connection,
   createGuard,
   createProtectedResource,
   type GuardOptions,
+  type NoPolicy,
   type ProtectedResourceOptions,
 } from '../src/index.ts';
 import { type NodeRequest, SocketView } from './node-request.ts';
 
 /** `c.var.caller` behind `requireServiceAuth`; possibly undefined only where the policy may be `optional`. */
-export type ServiceAuthVariables<O = Record<never, never>> = {
-  Variables: { caller: true extends O['optional' & keyof O] ? Caller | undefined : Caller };
-};
+export type ServiceAuthVariables<O = NoPolicy> = { Variables: { caller: CallerOf<O> } };
 
 /**
  * Lets requests pass whose access token is good, with `c.var.caller`; answers all others itself.
  *
  * Takes verifier options and a policy, or `{ verifier }` and a policy; without either the environment.
  *
- * @throws TypeError at creation, for every mistake in the options. RFC 6750.
+ * Not checked: what the policy does not ask for, and whether the request came over TLS. RFC 6750, RFC 9449.
+ *
+ * @throws TypeError at creation, for every mistake in the options.
  *
  * @example
  * ```ts
@@ -33,7 +34,7 @@ export type ServiceAuthVariables<O = Record<never, never>> = {
  * );
  * ```
  */
-export function requireServiceAuth<const O extends GuardOptions = Record<never, never>>(
+export function requireServiceAuth<const O extends GuardOptions = NoPolicy>(
   options?: O,
 ): MiddlewareHandler<ServiceAuthVariables<O>> {
   const guard = createGuard(options);
@@ -44,8 +45,7 @@ export function requireServiceAuth<const O extends GuardOptions = Record<never, 
       const { status, headers, body } = outcome.rejection;
       return c.body(body, status, headers);
     }
-    // The type says what `optional` decides at run time.
-    c.set('caller', outcome.caller as ServiceAuthVariables<O>['Variables']['caller']);
+    c.set('caller', outcome.caller);
     await next();
     for (const [name, value] of Object.entries(outcome.headers ?? {})) c.header(name, value);
     return undefined;
@@ -83,9 +83,9 @@ class ConnectedRequest implements AuthRequest {
 }
 
 /**
- * Serves the protected resource metadata at its well-known path and lets all other requests pass.
+ * Serves the protected resource metadata at its well-known path and lets all other requests pass. RFC 9728.
  *
- * @throws TypeError at creation, for every mistake in the options. RFC 9728.
+ * @throws TypeError at creation, for every mistake in the options.
  *
  * @example
  * ```ts

@@ -5,6 +5,7 @@ import {
   createGuard,
   createProtectedResource,
   type GuardOptions,
+  type HttpAnswer,
   type ProtectedResourceOptions,
 } from '../src/index.ts';
 import { NodeRequestView } from './node-request.ts';
@@ -20,7 +21,9 @@ export interface ServiceAuthState {
  *
  * Takes verifier options and a policy, or `{ verifier }` and a policy; without either the environment.
  *
- * @throws TypeError at creation, for every mistake in the options. RFC 6750.
+ * Not checked: what the policy does not ask for, and whether the request came over TLS. RFC 6750, RFC 9449.
+ *
+ * @throws TypeError at creation, for every mistake in the options.
  *
  * @example
  * ```ts
@@ -55,22 +58,16 @@ function conclude(outcome: AuthOutcome, ctx: Context, next: Next): Promise<unkno
   return next();
 }
 
-interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-}
-
-function answer(ctx: Context, { status, headers, body }: Answer): void {
+function answer(ctx: Context, { status, headers, body }: HttpAnswer): void {
   ctx.status = status;
   ctx.body = body;
   ctx.set(headers);
 }
 
 /**
- * Serves the protected resource metadata at its well-known path and lets all other requests pass.
+ * Serves the protected resource metadata at its well-known path and lets all other requests pass. RFC 9728.
  *
- * @throws TypeError at creation, for every mistake in the options. RFC 9728.
+ * @throws TypeError at creation, for every mistake in the options.
  *
  * @example
  * ```ts

@@ -1,13 +1,11 @@
 import {
-  type Caller,
+  type CallerOf,
   createGuard,
   createProtectedResource,
   type GuardOptions,
+  type NoPolicy,
   type ProtectedResourceOptions,
 } from '../src/index.ts';
-
-/** Possibly undefined only where the policy may be `optional`. */
-type CallerOf<O> = true extends O['optional' & keyof O] ? Caller | undefined : Caller;
 
 /**
  * Wraps a web-standard handler: Bun.serve, Deno.serve, Workers, Next route handlers.
@@ -15,7 +13,9 @@ type CallerOf<O> = true extends O['optional' & keyof O] ? Caller | undefined : C
  * The handler gets the request, the caller, and whatever else the server passes. Takes verifier options and a
  * policy, or `{ verifier }` and a policy; without either the environment.
  *
- * @throws TypeError at creation, for every mistake in the options. RFC 6750.
+ * Not checked: what the policy does not ask for, and whether the request came over TLS. RFC 6750, RFC 9449.
+ *
+ * @throws TypeError at creation, for every mistake in the options.
  *
  * @example
  * ```ts
@@ -30,7 +30,7 @@ type CallerOf<O> = true extends O['optional' & keyof O] ? Caller | undefined : C
  * };
  * ```
  */
-export function withServiceAuth<Rest extends unknown[], const O extends GuardOptions = Record<never, never>>(
+export function withServiceAuth<Rest extends unknown[], const O extends GuardOptions = NoPolicy>(
   handler: (request: Request, caller: CallerOf<O>, ...rest: Rest) => Response | Promise<Response>,
   options?: O,
 ): (request: Request, ...rest: Rest) => Promise<Response> {
@@ -43,8 +43,7 @@ export function withServiceAuth<Rest extends unknown[], const O extends GuardOpt
       const { status, headers, body } = outcome.rejection;
       return new Response(body, { status, headers });
     }
-    // The type says what `optional` decides at run time.
-    const response = await handler(request, outcome.caller as CallerOf<O>, ...rest);
+    const response = await handler(request, outcome.caller, ...rest);
     return outcome.headers === undefined ? response : withHeaders(response, outcome.headers);
   };
 }
@@ -57,9 +56,9 @@ function withHeaders(response: Response, added: Readonly<Record<string, string>>
 }
 
 /**
- * Makes the function that answers requests for the protected resource metadata, and gives `undefined` for others.
+ * Makes the function that answers requests for the protected resource metadata (RFC 9728), `undefined` for others.
  *
- * @throws TypeError at creation, for every mistake in the options. RFC 9728.
+ * @throws TypeError at creation, for every mistake in the options.
  *
  * @example
  * ```ts

@@ -1,5 +1,6 @@
 /** The `SERVICE_AUTH_*` environment variables as options; what is missing is named by who needs it. */
 import { ServiceAuthError } from './errors.ts';
+import { errorCode } from './shared/http.ts';
 import { environmentVariable, readTextFile } from './shared/runtime.ts';
 
 export type EnvironmentVariable =
@@ -36,10 +37,16 @@ export function secretFromEnvironment(where: string): string | (() => string) {
   const path = fromEnvironment('SERVICE_AUTH_CLIENT_SECRET_FILE');
   if (path === undefined) throw missing(where, 'clientSecret', 'SERVICE_AUTH_CLIENT_SECRET');
   return () => {
-    const text = readTextFile(path)?.trim();
+    const file = `the file of SERVICE_AUTH_CLIENT_SECRET_FILE (${path})`;
+    let text: string | undefined;
+    try {
+      text = readTextFile(path)?.trim();
+    } catch (error) {
+      const message = `${where}: ${file} could not be read (${errorCode(error) ?? 'unknown'})`;
+      throw new ServiceAuthError('client_auth_failed', message);
+    }
     if (text) return text;
-    const message = `${where}: SERVICE_AUTH_CLIENT_SECRET_FILE names a file without a secret`;
-    throw new ServiceAuthError('client_auth_failed', message);
+    throw new ServiceAuthError('client_auth_failed', `${where}: ${file} holds no secret`);
   };
 }
 

@@ -29,6 +29,7 @@ export type ServiceAuthErrorCode =
   /** The verifier or client was closed. */
   | 'closed';
 
+/** What is known of a failure besides its code. */
 export interface ServiceAuthErrorDetails {
   readonly status?: number | undefined;
   readonly oauthError?: string | undefined;
@@ -57,7 +58,7 @@ export class ServiceAuthError extends Error {
   readonly status: number | undefined;
   /** The OAuth error code of the remote answer (RFC 6749 section 5.2), where there was one. */
   readonly oauthError: string | undefined;
-  /** How long the remote end asked to wait, in milliseconds. */
+  /** How long to wait before asking again, in whole milliseconds: as the remote end asked, or as our back-off says. */
   readonly retryAfterMs: number | undefined;
 
   constructor(code: ServiceAuthErrorCode, message: string, details: ServiceAuthErrorDetails = {}) {
@@ -65,11 +66,21 @@ export class ServiceAuthError extends Error {
     this.code = code;
     this.status = details.status;
     this.oauthError = details.oauthError;
-    this.retryAfterMs = details.retryAfterMs;
+    this.retryAfterMs = details.retryAfterMs === undefined ? undefined : Math.ceil(details.retryAfterMs);
   }
 }
 
-/** Tells whether a value is a `ServiceAuthError`, also one of another copy of this package. */
+/**
+ * Tells whether a value is a `ServiceAuthError`, also one of another copy of this package.
+ *
+ * @example
+ * ```ts
+ * import { isServiceAuthError } from 'service-auth';
+ *
+ * export const isOutage = (error: unknown): boolean =>
+ *   isServiceAuthError(error) && (error.code === 'network_failed' || error.code === 'timeout');
+ * ```
+ */
 export function isServiceAuthError(value: unknown): value is ServiceAuthError {
   return value instanceof Error && value.name === 'ServiceAuthError' && 'code' in value;
 }

@@ -13,7 +13,7 @@ export type {
 } from './events.ts';
 export type { Caller } from './inbound/caller.ts';
 export type { CertificateSource } from './inbound/certificate.ts';
-export type { Rejection, RejectionDetail } from './inbound/challenge.ts';
+export type { HttpAnswer, Rejection, RejectionDetail } from './inbound/challenge.ts';
 export type { ClaimFunctions, ClaimsOption, ClaimsPreset } from './inbound/claim-mapping.ts';
 export type { AuthRequest, Connection, Scheme } from './inbound/credentials.ts';
 export type { DpopNonceOptions, DpopOptions } from './inbound/dpop-options.ts';
@@ -21,22 +21,23 @@ export {
   type ForwardedCertificateOptions,
   forwardedClientCertificate,
 } from './inbound/forwarded-certificate.ts';
-export { createGuard, type GuardOptions } from './inbound/guard.ts';
+export { createGuard, type GuardOptions, resolveVerifier, type VerifierSource } from './inbound/guard.ts';
 export type { IntrospectionOptions } from './inbound/introspection-options.ts';
+export type { AuthOutcome } from './inbound/outcomes.ts';
 export type { Policy, ScopePolicy } from './inbound/policy.ts';
 export {
   createProtectedResource,
   type ProtectedResource,
-  type ProtectedResourceAnswer,
   type ProtectedResourceOptions,
 } from './inbound/protected-resource.ts';
 export type { PublicUrl } from './inbound/public-url.ts';
 export type { Invalidation } from './inbound/token-verifier.ts';
 export type { TrustedIssuer } from './inbound/trusted-issuers.ts';
 export {
-  type AuthOutcome,
+  type CallerOf,
   createVerifier,
   type Guard,
+  type NoPolicy,
   type Verifier,
   type VerifierHealth,
   type VerifyTokenOptions,

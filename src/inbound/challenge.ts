@@ -1,11 +1,17 @@
 /** Rejections as HTTP answers: the only place that knows what RFC 6750, RFC 9449 and RFC 9728 say about them. */
 import type { RejectionReason, RejectionStep, UndecidedReason } from '../events.ts';
 import type { Fault } from '../shared/fault.ts';
-import type { OptionChecker } from '../shared/options.ts';
 import type { Scheme } from './credentials.ts';
 
+/** What an adapter writes in place of the handler. */
+export interface HttpAnswer {
+  readonly status: 200 | 400 | 401 | 403 | 405 | 503;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
 /** An answer to send instead of running the handler. What callers see is generic; `reason` and `detail` are for logs. */
-export interface Rejection {
+export interface Rejection extends HttpAnswer {
   readonly status: 400 | 401 | 403 | 503;
   /** The OAuth error code; absent when no credentials came (RFC 6750 section 3.1). */
   readonly error: string | undefined;
@@ -18,6 +24,7 @@ export interface Rejection {
   readonly detail: RejectionDetail;
 }
 
+/** Why a request was turned away, for logs; never a token, a secret or a key. */
 export interface RejectionDetail {
   readonly step: RejectionStep | 'undecided';
   readonly expected: string | undefined;
@@ -166,11 +173,4 @@ export function undecided(reason: UndecidedReason, retryAfterMs: number): Reject
 function parameter(name: string, value: string | undefined): readonly string[] {
   if (value === undefined) return [];
   return [`${name}="${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`];
-}
-
-/** Text for a header field: no character that could end it (RFC 9110 section 5.5). */
-export function checkHeaderText(check: OptionChecker, option: string, value: unknown): string {
-  const text = check.string(option, value);
-  if (!/^[\x20-\x7e]+$/.test(text)) check.fail(option, 'printable ASCII', text);
-  return text;
 }

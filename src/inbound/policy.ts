@@ -37,7 +37,9 @@ export interface Policy {
    * Judged last: `false` or a text refuses with 403 (the text goes to events alone). An exception leaves the
    * request undecided: 503. `request` is undefined for tokens that came without one (`verifyToken`).
    */
-  readonly check?: (caller: Caller, request: AuthRequest | undefined) => MaybePromise<boolean | string>;
+  readonly check?:
+    | ((caller: Caller, request: AuthRequest | undefined) => MaybePromise<boolean | string>)
+    | undefined;
 }
 
 export interface CompiledPolicy {
@@ -62,17 +64,17 @@ export const policyOptions = [
 ] as const satisfies readonly (keyof Policy)[];
 
 /**
- * Compiles a policy; later changes to the object have no effect.
+ * Compiles a policy for tokens of these issuers; later changes to the object have no effect.
  *
  * @throws TypeError that names the option, the rule and the value.
  */
-export function compilePolicy(given: Policy, where: string): CompiledPolicy {
-  const check = new OptionChecker(where);
-  const policy = check.object('policy', given, policyOptions);
+export function compilePolicy(given: Policy, issuers: ReadonlySet<string>): CompiledPolicy {
+  const check = new OptionChecker('policy');
+  const policy = check.object('options', given, policyOptions);
   const scope = policy.scope === undefined ? undefined : readScopePolicy(check, policy.scope);
   const judges: QuickJudge[] = [];
   if (policy.audience !== undefined) judges.push(judgeAudience(check.strings('audience', policy.audience)));
-  if (policy.clients !== undefined) judges.push(judgeClients(check, policy.clients));
+  if (policy.clients !== undefined) judges.push(judgeClients(check, policy.clients, issuers));
   if (policy.senderConstrained) judges.push(judgeBinding(check, policy.senderConstrained));
   else check.boolean('senderConstrained', policy.senderConstrained ?? false);
   if (policy.actors !== undefined) judges.push(judgeActor(check.strings('actors', policy.actors)));
@@ -200,10 +202,14 @@ function judgeServiceOnly(caller: Caller): Fault | undefined {
   return new Fault('policy', 'service_only', 'a token of a service', 'a token of a user', caller);
 }
 
-function judgeClients(check: OptionChecker, option: NonNullable<Policy['clients']>): QuickJudge {
+function judgeClients(
+  check: OptionChecker,
+  option: NonNullable<Policy['clients']>,
+  issuers: ReadonlySet<string>,
+): QuickJudge {
   const allows = Array.isArray(option)
     ? allowsClient(check.strings('clients', option))
-    : allowsByIssuer(check, option as Readonly<Record<string, readonly string[]>>);
+    : allowsByIssuer(check, option as ByIssuer, issuers);
   return (caller) => {
     if (caller.clientId !== undefined && allows(caller.clientId, caller.issuer)) return undefined;
     return new Fault(
@@ -216,6 +222,7 @@ function judgeClients(check: OptionChecker, option: NonNullable<Policy['clients'
   };
 }
 
+type ByIssuer = Readonly<Record<string, readonly string[]>>;
 type AllowsClient = (clientId: string, issuer: string) => boolean;
 
 function allowsClient(list: readonly string[]): AllowsClient {
@@ -223,15 +230,14 @@ function allowsClient(list: readonly string[]): AllowsClient {
   return (clientId) => clients.has(clientId);
 }
 
-function allowsByIssuer(
-  check: OptionChecker,
-  option: Readonly<Record<string, readonly string[]>>,
-): AllowsClient {
+function allowsByIssuer(check: OptionChecker, option: ByIssuer, issuers: ReadonlySet<string>): AllowsClient {
   if (typeof option !== 'object' || option === null || Object.keys(option).length === 0) {
     check.fail('clients', 'a list of client ids, or an object of such lists by issuer', option);
   }
   const byIssuer = new Map<string, ReadonlySet<string>>();
   for (const [issuer, list] of Object.entries(option)) {
+    // Equal to the byte: a name with one slash more would refuse every client without a word.
+    if (!issuers.has(issuer)) check.fail('clients', `by issuers of ${[...issuers].join(', ')}`, issuer);
     byIssuer.set(issuer, new Set(check.strings(`clients[${JSON.stringify(issuer)}]`, list)));
   }
   return (clientId, issuer) => byIssuer.get(issuer)?.has(clientId) ?? false;

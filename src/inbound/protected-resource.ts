@@ -2,6 +2,7 @@ import { listFromEnvironment, missing } from '../environment.ts';
 import { type KeyAlgorithm, keyAlgorithms } from '../shared/crypto.ts';
 import { OptionChecker } from '../shared/options.ts';
 import { checkSecureUrl } from '../shared/url-options.ts';
+import type { HttpAnswer } from './challenge.ts';
 
 /** What a service says about itself to clients that look for it (RFC 9728 section 2). */
 export interface ProtectedResourceOptions {
@@ -19,20 +20,14 @@ export interface ProtectedResourceOptions {
   readonly tlsClientCertificateBoundAccessTokens?: boolean | undefined;
   readonly resourceName?: string | undefined;
   /** URL of what developers should read. */
-  readonly resourceDocumentation?: string;
-}
-
-export interface ProtectedResourceAnswer {
-  readonly status: 200 | 405;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
+  readonly resourceDocumentation?: string | undefined;
 }
 
 export interface ProtectedResource {
   /** Where clients look: the well-known path with that of the resource behind it (RFC 9728 section 3.1). */
   readonly path: string;
   /** The answer to a request, `undefined` for other paths. */
-  answer(request: { readonly method: string; readonly url: string }): ProtectedResourceAnswer | undefined;
+  answer(request: { readonly method: string; readonly url: string }): HttpAnswer | undefined;
 }
 
 const known = [
@@ -73,7 +68,7 @@ export function createProtectedResource(given: ProtectedResourceOptions): Protec
   const { pathname } = new URL(resource);
   const path = `/.well-known/oauth-protected-resource${pathname === '/' ? '' : pathname}`;
   const body = JSON.stringify({ resource, ...readMembers(check, options) });
-  const found: ProtectedResourceAnswer = Object.freeze({
+  const found: HttpAnswer = Object.freeze({
     status: 200,
     headers: Object.freeze({
       'Content-Type': 'application/json',
@@ -83,7 +78,7 @@ export function createProtectedResource(given: ProtectedResourceOptions): Protec
     }),
     body,
   });
-  const notAllowed: ProtectedResourceAnswer = Object.freeze({
+  const notAllowed: HttpAnswer = Object.freeze({
     status: 405,
     headers: Object.freeze({ Allow: 'GET, HEAD' }),
     body: '',

@@ -11,15 +11,10 @@ import { type ClaimRules, checkFixed, checkTimes, readCaller, usableUntilMs } fr
 import { checkLength, checkSpelling } from './credentials.ts';
 import type { DenyList } from './deny-list.ts';
 import { createJwtVerifier } from './jwt.ts';
+import type { AcceptedOutcome } from './outcomes.ts';
 import type { StatusCheck } from './status-list.ts';
 import type { TokenCache } from './token-cache.ts';
 import type { ResolvedIssuer } from './trusted-issuers.ts';
-
-/** What an accepted request is answered with; one object serves every request of its token. */
-export interface AcceptedOutcome {
-  readonly ok: true;
-  readonly caller: Caller;
-}
 
 /** A token that verified. Whatever may change about it is asked again on every request. */
 export interface AcceptedToken {

@@ -27,7 +27,7 @@ export interface TrustedIssuer extends KeyOptions {
   /** Checks the status of tokens that name a status list (OAuth Token Status List). @default false */
   readonly statusList?: boolean | undefined;
   /** How scopes, client, audience and kind are read from its tokens. @default what most issuers do */
-  readonly claims?: ClaimsOption;
+  readonly claims?: ClaimsOption | undefined;
 }
 
 export interface IssuerEnvironment {

@@ -4,7 +4,7 @@ import { createEmitter, type Emit, type EventListener } from '../events.ts';
 import { OptionChecker } from '../shared/options.ts';
 import type { Fetch } from '../shared/transport.ts';
 import { type CertificateSource, createCertificateCheck } from './certificate.ts';
-import { type ChallengeOptions, checkHeaderText } from './challenge.ts';
+import type { ChallengeOptions } from './challenge.ts';
 import type { Scheme } from './credentials.ts';
 import { createDenyList, type DenyList } from './deny-list.ts';
 import type { DpopNonces } from './dpop-nonces.ts';
@@ -15,6 +15,7 @@ import { createTokenCache, type TokenCache } from './token-cache.ts';
 import type { AcceptedToken, TokenRules } from './token-verifier.ts';
 import { resolveIssuers, type TrustedIssuer } from './trusted-issuers.ts';
 
+/** Whose tokens are accepted, for whom they must be issued, and how strictly they are judged. */
 export interface VerifierOptions {
   /** Whose tokens are accepted; a string is discovered. @default SERVICE_AUTH_ISSUER */
   readonly issuer?: string | TrustedIssuer | readonly (string | TrustedIssuer)[] | undefined;
@@ -55,7 +56,7 @@ export interface VerifierOptions {
   /** The clock, in epoch milliseconds. @default Date.now */
   readonly now?: (() => number) | undefined;
   /** Receives every event; what it throws is ignored. @default none */
-  readonly onEvent?: EventListener;
+  readonly onEvent?: EventListener | undefined;
 }
 
 const names = [
@@ -147,7 +148,7 @@ function readChallengeOptions(
       ? ['Bearer']
       : ['Bearer', 'DPoP'];
   return Object.freeze({
-    realm: realm === undefined ? undefined : checkHeaderText(check, 'realm', realm),
+    realm: realm === undefined ? undefined : check.headerText('realm', realm),
     resourceMetadata: resourceMetadata === undefined ? undefined : checkUrl(check, resourceMetadata),
     schemes,
     proofAlgorithms: dpop?.algorithms ?? [],
@@ -155,7 +156,7 @@ function readChallengeOptions(
 }
 
 function checkUrl(check: OptionChecker, value: unknown): string {
-  const text = checkHeaderText(check, 'resourceMetadata', value);
+  const text = check.headerText('resourceMetadata', value);
   return URL.canParse(text) ? text : check.fail('resourceMetadata', 'an absolute URL', text);
 }
 

@@ -2,29 +2,24 @@ import type { CircuitState } from '../shared/circuit-breaker.ts';
 import { Fault } from '../shared/fault.ts';
 import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
 import type { DocumentState } from '../shared/remote-document.ts';
-import { asUndecided, UndecidedError } from '../shared/undecided.ts';
 import type { Caller } from './caller.ts';
-import { type Rejection, rejectionOf, undecided } from './challenge.ts';
 import { type AuthRequest, readCredentials, type Scheme } from './credentials.ts';
+import { type AuthOutcome, anonymous, closed, createOutcomes, withNonce } from './outcomes.ts';
 import { type CompiledPolicy, compilePolicy, type Policy } from './policy.ts';
 import type { UsedProof } from './sender-constraint.ts';
 import { type AcceptedToken, createTokenVerifier, type Invalidation } from './token-verifier.ts';
 import { resolveRules, type VerifierOptions } from './verifier-options.ts';
-
-/** Let in, with the caller; turned away with an answer. `caller` is undefined only where a policy is `optional`. */
-export type AuthOutcome<C extends Caller | undefined = Caller | undefined> =
-  | { readonly ok: true; readonly caller: C; readonly headers?: Readonly<Record<string, string>> }
-  | { readonly ok: false; readonly rejection: Rejection };
 
 /** Judges requests under one policy that was compiled before. */
 export type Guard<C extends Caller | undefined = Caller | undefined> = (
   request: AuthRequest,
 ) => MaybePromise<AuthOutcome<C>>;
 
-/** Possibly undefined only where the policy may be `optional`. */
-type CallerOf<P> = true extends P['optional' & keyof P] ? Caller | undefined : Caller;
-type NoPolicy = Record<never, never>;
+/** The caller under a policy: possibly undefined only where that may be `optional`. */
+export type CallerOf<P> = true extends P['optional' & keyof P] ? Caller | undefined : Caller;
+export type NoPolicy = Record<never, never>;
 
+/** What a readiness probe may look at; made anew on each call. */
 export interface VerifierHealth {
   readonly issuers: readonly {
     readonly issuer: string;
@@ -36,10 +31,11 @@ export interface VerifierHealth {
   readonly cachedTokens: number;
 }
 
+/** How a token that came without a request is judged. */
 export interface VerifyTokenOptions {
-  readonly policy?: Policy;
+  readonly policy?: Policy | undefined;
   /** How the token was presented. @default 'Bearer' */
-  readonly scheme?: Scheme;
+  readonly scheme?: Scheme | undefined;
 }
 
 /** Verifies access tokens of requests. Made by {@link createVerifier}. */
@@ -60,6 +56,7 @@ export interface Verifier {
   verifyToken(token: string, options?: VerifyTokenOptions): MaybePromise<AuthOutcome<Caller>>;
   /** Fetches metadata and keys of every issuer, so that the first request need not wait. Rejects if one fails. */
   ready(): Promise<void>;
+  /** The state of every issuer's keys and introspection endpoint, and how many tokens are cached. */
   health(): VerifierHealth;
   /**
    * Refuses a token from now on: it itself, by its `jti`, or all that a client was issued up to now.
@@ -73,8 +70,6 @@ export interface Verifier {
   /** Forgets cached tokens; every later request is answered with 503. */
   close(): void;
 }
-
-const UNDECIDED_RETRY_MS = 1000;
 
 /**
  * Makes a verifier of access tokens: signature by the issuer's keys or introspection, issuer, audience, times, kind,
@@ -106,15 +101,18 @@ const UNDECIDED_RETRY_MS = 1000;
  */
 export function createVerifier(options: VerifierOptions = {}): Verifier {
   const rules = resolveRules(options);
-  const { emit, cache, challenges, constraint, nonces } = rules;
+  const { cache, constraint, nonces } = rules;
   const tokens = createTokenVerifier(rules);
-  const takesDpop = challenges.schemes.includes('DPoP');
-  const anyCaller = compilePolicy({}, 'createVerifier');
-  let closed = false;
+  const outcomes = createOutcomes(rules.challenges, rules.emit);
+  const takesDpop = rules.challenges.schemes.includes('DPoP');
+  const compile = (policy: Policy): CompiledPolicy => compilePolicy(policy, new Set(rules.issuers.keys()));
+  const anyCaller = compile({});
+  let isClosed = false;
 
   function authorize(request: AuthRequest, policy: CompiledPolicy): MaybePromise<AuthOutcome> {
     const outcome = judgeRequest(request, policy);
-    return nonces === undefined ? outcome : andThen(outcome, withNonce);
+    if (nonces === undefined) return outcome;
+    return andThen(outcome, (given) => andThen(nonces.current(), (nonce) => withNonce(given, nonce)));
   }
 
   function judgeRequest(request: AuthRequest, policy: CompiledPolicy): MaybePromise<AuthOutcome> {
@@ -123,7 +121,7 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
       const isNone = credentials === undefined || credentials.reason === 'unsupported_scheme';
       if (policy.optional && isNone) return anonymous;
       const fault = credentials ?? new Fault('credentials', 'no_credentials', 'an Authorization header');
-      return reject(fault, policy, undefined);
+      return outcomes.rejected(fault, policy, undefined);
     }
     return decide({ ...credentials, policy, request });
   }
@@ -131,15 +129,15 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
   /** The one corridor of every token: verified (or found verified), its binding proven, then judged by the policy. */
   function decide(presented: Presented): MaybePromise<AuthOutcome> {
     try {
-      if (closed) return undecidable(new UndecidedError('closed', 'the verifier is closed'));
+      if (isClosed) return outcomes.undecided(closed());
       const known = tokens.find(presented.token);
       const outcome =
         known !== undefined
           ? judge(known, presented, true)
           : andThen(tokens.verify(presented.token), (result) => judge(result, presented, false));
-      return outcome instanceof Promise ? outcome.catch(failed) : outcome;
+      return outcome instanceof Promise ? outcome.catch(outcomes.undecided) : outcome;
     } catch (error) {
-      return failed(error);
+      return outcomes.undecided(error);
     }
   }
 
@@ -149,16 +147,18 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
     cached: boolean,
   ): MaybePromise<AuthOutcome> {
     const { policy, scheme, request } = presented;
-    if (result instanceof Fault) return reject(result, policy, scheme);
+    if (result instanceof Fault) return outcomes.rejected(result, policy, scheme);
     const { binding, status } = result;
     // The path of nearly every request: nothing is bound and nothing has a status.
     if (binding === undefined && status === undefined && constraint.allowsUnbound(scheme)) {
       return conclude(result, presented, cached, undefined);
     }
     return andThen(status?.judge(), (fault) => {
-      if (fault !== undefined) return reject(fault, policy, scheme);
+      if (fault !== undefined) return outcomes.rejected(fault, policy, scheme);
       return andThen(constraint.check(result, scheme, request), (proof) =>
-        proof instanceof Fault ? reject(proof, policy, scheme) : conclude(result, presented, cached, proof),
+        proof instanceof Fault
+          ? outcomes.rejected(proof, policy, scheme)
+          : conclude(result, presented, cached, proof),
       );
     });
   }
@@ -171,68 +171,31 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
     proof: UsedProof | undefined,
   ): MaybePromise<AuthOutcome> {
     const { caller } = outcome;
-    const accept = (): AuthOutcome => {
-      emit?.({ type: 'request.accepted', issuer: caller.issuer, clientId: caller.clientId, cached });
-      return outcome;
-    };
+    const accept = (): AuthOutcome => outcomes.accepted(outcome, cached);
     const fault = policy.judge(caller, request);
     if (fault === undefined && proof === undefined) return accept();
     return andThen(fault, (late) => {
-      if (late !== undefined) return reject(late, policy, scheme);
+      if (late !== undefined) return outcomes.rejected(late, policy, scheme);
       if (proof === undefined) return accept();
       return andThen(constraint.record(proof, caller), (replayed) =>
-        replayed === undefined ? accept() : reject(replayed, policy, scheme),
+        replayed === undefined ? accept() : outcomes.rejected(replayed, policy, scheme),
       );
-    });
-  }
-
-  function reject(fault: Fault, policy: CompiledPolicy, scheme: Scheme | undefined): AuthOutcome {
-    const rejection = rejectionOf(fault, challenges, policy.scope, scheme);
-    const { step, reason, expected, actual, about } = fault;
-    const { status } = rejection;
-    const subject = { issuer: about?.issuer, clientId: about?.clientId };
-    emit?.({ type: 'request.rejected', reason, status, step, expected, actual, ...subject });
-    return { ok: false, rejection };
-  }
-
-  function failed(error: unknown): AuthOutcome {
-    return undecidable(asUndecided(error, 'keys_unavailable', undefined));
-  }
-
-  function undecidable({
-    reason,
-    issuer,
-    message,
-    retryAfterMs = UNDECIDED_RETRY_MS,
-  }: UndecidedError): AuthOutcome {
-    emit?.({ type: 'request.undecided', reason, issuer, retryAfterMs, message });
-    return { ok: false, rejection: undecided(reason, retryAfterMs) };
-  }
-
-  /** Every answer brings a nonce for the next proof (RFC 9449 section 9). */
-  function withNonce(outcome: AuthOutcome): MaybePromise<AuthOutcome> {
-    return andThen(nonces?.current(), (nonce = '') => {
-      const added = { 'DPoP-Nonce': nonce };
-      if (outcome.ok) return { ...outcome, headers: added };
-      const headers = Object.freeze({ ...outcome.rejection.headers, ...added });
-      return { ok: false, rejection: Object.freeze({ ...outcome.rejection, headers }) };
     });
   }
 
   // The casts give back what `optional` decides at run time: only such a policy lets a request pass without caller.
   return Object.freeze({
-    authenticate: (request, policy) =>
-      authorize(request, policy === undefined ? anyCaller : compilePolicy(policy, 'authenticate')),
+    authenticate: (request, policy) => authorize(request, policy === undefined ? anyCaller : compile(policy)),
     guard: (policy) => {
-      const compiled = policy === undefined ? anyCaller : compilePolicy(policy, 'guard');
+      const compiled = policy === undefined ? anyCaller : compile(policy);
       return (request) => authorize(request, compiled);
     },
     verifyToken: (token, { policy, scheme = 'Bearer' } = {}) => {
-      const compiled = policy === undefined ? anyCaller : compilePolicy(policy, 'verifyToken');
+      const compiled = policy === undefined ? anyCaller : compile(policy);
       // What comes from a queue may be anything.
       if (typeof token !== 'string') {
         const fault = new Fault('credentials', 'malformed_credentials', 'a token as a string', typeof token);
-        return reject(fault, compiled, scheme);
+        return outcomes.rejected(fault, compiled, scheme);
       }
       return decide({ token, scheme, policy: compiled, request: undefined });
     },
@@ -250,7 +213,7 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
     }),
     invalidate: tokens.invalidate,
     close() {
-      closed = true;
+      isClosed = true;
       cache?.clear();
     },
   } as Verifier);
@@ -263,5 +226,3 @@ interface Presented {
   readonly policy: CompiledPolicy;
   readonly request: AuthRequest | undefined;
 }
-
-const anonymous: AuthOutcome = Object.freeze({ ok: true, caller: undefined });

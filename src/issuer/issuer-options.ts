@@ -6,6 +6,7 @@ import { type SigningAlgorithm, signingAlgorithms } from './signing-keys.ts';
 import { memoryStorage } from './storage/memory.ts';
 import type { IssuerStorage } from './storage/storage.ts';
 
+/** What an issuer calls itself, where it keeps things, and how its tokens are made. */
 export interface IssuerOptions {
   /**
    * The issuer identifier (RFC 8414 section 2): an https URL without query and fragment, in its canonical
@@ -16,47 +17,47 @@ export interface IssuerOptions {
    * Where services, keys and revocations are kept. The caller closes what the caller made.
    * @default memoryStorage()
    */
-  readonly storage?: IssuerStorage;
+  readonly storage?: IssuerStorage | undefined;
   /**
    * Opens the admin API, as a Bearer token of at least 16 characters. Without it there is no admin API.
    * @default none
    */
-  readonly adminToken?: string;
+  readonly adminToken?: string | undefined;
   /**
    * The resources (RFC 8707) that services may be registered for: absolute URIs without fragment.
    * @default whatever the admin registers
    */
-  readonly resources?: readonly string[];
+  readonly resources?: readonly string[] | undefined;
   /**
    * The life of access tokens in whole seconds, from 1 to 86400.
    * @default 900
    */
-  readonly accessTokenSeconds?: number;
+  readonly accessTokenSeconds?: number | undefined;
   /** @default 'ES256' */
-  readonly signingAlgorithm?: SigningAlgorithm;
+  readonly signingAlgorithm?: SigningAlgorithm | undefined;
   /**
    * How long a new signing key is published before it signs, in seconds. Key sets may be cached for half of it.
    * @default 300
    */
-  readonly keyPublishAheadSeconds?: number;
+  readonly keyPublishAheadSeconds?: number | undefined;
   /**
    * At least 32 bytes (of UTF-8, if a string) from which the keys are derived that hash client secrets and
    * encrypt signing keys. Required for durable storage: with another one nothing stored can be used.
    * @default random
    */
-  readonly secretKey?: string | Uint8Array;
+  readonly secretKey?: string | Uint8Array | undefined;
   /**
    * The clock, in epoch milliseconds.
    * @default Date.now
    */
-  readonly now?: () => number;
+  readonly now?: (() => number) | undefined;
   /**
    * Makes that many random bytes, for secrets and identifiers; signing keys are the runtime's own.
    * @default crypto.getRandomValues
    */
-  readonly randomBytes?: RandomBytes;
+  readonly randomBytes?: RandomBytes | undefined;
   /** Receives what happens; see `ServiceAuthEvent`. */
-  readonly onEvent?: EventListener;
+  readonly onEvent?: EventListener | undefined;
 }
 
 export interface IssuerSettings {
@@ -75,7 +76,8 @@ export interface IssuerSettings {
   readonly onEvent: EventListener | undefined;
 }
 
-const known: readonly (keyof IssuerOptions)[] = [
+/** The names of all issuer options. */
+export const issuerOptions: readonly (keyof IssuerOptions)[] = [
   'issuer',
   'storage',
   'adminToken',
@@ -91,7 +93,7 @@ const known: readonly (keyof IssuerOptions)[] = [
 
 const DAY_SECONDS = 86_400;
 const LEAST_SECRET_KEY_BYTES = 32;
-const LEAST_ADMIN_TOKEN_CHARACTERS = 16;
+export const leastAdminTokenCharacters = 16;
 
 /**
  * Checks the options and fills in the defaults.
@@ -100,7 +102,7 @@ const LEAST_ADMIN_TOKEN_CHARACTERS = 16;
  */
 export function resolveIssuerOptions(given: IssuerOptions): IssuerSettings {
   const check = new OptionChecker('createIssuer');
-  const options = check.object('options', given, known);
+  const options = check.object('options', given, issuerOptions);
   const { storage = memoryStorage(), signingAlgorithm = 'ES256' } = options;
   const randomBytes = check.function('randomBytes', options.randomBytes) ?? webRandomBytes;
   const issuer = checkIssuer(check, options.issuer);
@@ -155,10 +157,10 @@ function checkStorage(check: OptionChecker, storage: IssuerStorage): IssuerStora
 
 function checkAdminToken(check: OptionChecker, value: unknown): string | undefined {
   if (value === undefined) return undefined;
-  const rule = `a text of at least ${LEAST_ADMIN_TOKEN_CHARACTERS} visible ASCII characters`;
+  const rule = `a text of at least ${leastAdminTokenCharacters} visible ASCII characters`;
   if (
     typeof value !== 'string' ||
-    value.length < LEAST_ADMIN_TOKEN_CHARACTERS ||
+    value.length < leastAdminTokenCharacters ||
     !/^[\x21-\x7e]+$/.test(value)
   ) {
     return check.failSecret('adminToken', rule);

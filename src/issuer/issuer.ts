@@ -14,6 +14,7 @@ import { createSecrets } from './secrets.ts';
 import { createSigningKeys } from './signing-keys.ts';
 import { createTokenEndpoint } from './token-endpoint.ts';
 
+/** An authorization server for services, as a web-standard handler. Made by {@link createIssuer}. */
 export interface Issuer {
   /** The issuer identifier, as configured. */
   readonly issuer: string;
@@ -32,6 +33,7 @@ export interface Issuer {
 
 const LONGEST_PATH = 200;
 
+/** What may be told of a signing key. */
 export interface SigningKeyInfo {
   readonly kid: string;
   readonly algorithm: string;

@@ -3,27 +3,29 @@ import type { AddressInfo } from 'node:net';
 import { isLoopback } from '../shared/http.ts';
 import { OptionChecker } from '../shared/options.ts';
 import { createIssuer, type Issuer } from './issuer.ts';
-import type { IssuerOptions } from './issuer-options.ts';
+import { type IssuerOptions, issuerOptions } from './issuer-options.ts';
 import { answerNodeRequest } from './node-http.ts';
 
+/** Those of an issuer, and where it listens. */
 export interface ServeIssuerOptions extends Omit<IssuerOptions, 'issuer'> {
   /**
    * As in {@link IssuerOptions}; required if `host` is not a loopback address.
    * @default the address that the server listens on
    */
-  readonly issuer?: string;
+  readonly issuer?: string | undefined;
   /**
    * 0 picks a free one.
    * @default 4000
    */
-  readonly port?: number;
+  readonly port?: number | undefined;
   /**
    * The address to listen on.
    * @default '127.0.0.1'
    */
-  readonly host?: string;
+  readonly host?: string | undefined;
 }
 
+/** An issuer that listens. */
 export interface IssuerServer {
   /** Where the server listens, without a slash at the end. */
   readonly url: string;
@@ -40,7 +42,9 @@ const LONGEST_CLOSE_MS = 10_000;
 const MAX_HEADER_BYTES = 16 * 1024;
 
 /**
- * Runs an issuer on a Node HTTP server, with bounds on headers, bodies and time. TLS is left to what stands in front.
+ * Runs an issuer on a Node HTTP server, with bounds on headers, bodies and time (RFC 8414).
+ *
+ * Not checked: TLS, which is left to what stands in front of it.
  *
  * @throws TypeError for wrong options; rejects with an Error that names the port if that is in use.
  *
@@ -54,8 +58,10 @@ const MAX_HEADER_BYTES = 16 * 1024;
  * ```
  */
 export async function serveIssuer(options: ServeIssuerOptions = {}): Promise<IssuerServer> {
-  const { port = 4000, host = '127.0.0.1', issuer: name, ...rest } = options;
-  checkAddress(port, host, name);
+  const check = new OptionChecker('serveIssuer');
+  const given = check.object('options', options, [...issuerOptions, 'port', 'host']);
+  const { port = 4000, host = '127.0.0.1', issuer: name, ...rest } = given;
+  checkAddress(check, port, host, name);
   // Made before anything listens, so that a wrong option opens no port; the final name may need the port.
   const urlOf = (bound: number): string => new URL(`http://${bracketed(host)}:${bound}`).origin;
   let issuer = createIssuer({ ...rest, issuer: name ?? urlOf(port) });
@@ -89,8 +95,7 @@ export async function serveIssuer(options: ServeIssuerOptions = {}): Promise<Iss
   };
 }
 
-function checkAddress(port: unknown, host: unknown, issuer: string | undefined): void {
-  const check = new OptionChecker('serveIssuer');
+function checkAddress(check: OptionChecker, port: unknown, host: unknown, issuer: string | undefined): void {
   if (typeof port !== 'number' || !Number.isInteger(port) || port < 0 || port > 65_535) {
     check.fail('port', 'a whole number from 0 to 65535', port);
   }

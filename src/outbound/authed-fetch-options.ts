@@ -11,6 +11,7 @@ import {
   withScopeFromEnvironment,
 } from './token-client-options.ts';
 
+/** Those of a token client, and which URLs may be called with its tokens. */
 export interface AuthedFetchOptions extends Omit<TokenClientOptions, 'fetch'> {
   /**
    * Which URLs may be called, and what their tokens are asked for; all others are refused before anything is sent.
@@ -28,6 +29,7 @@ export interface AuthedFetchOptions extends Omit<TokenClientOptions, 'fetch'> {
   readonly fetch?: FetchFunction | undefined;
 }
 
+/** What happens to a call that is redirected away from its target. */
 export type RedirectPolicy = 'refuse' | 'strip';
 
 export interface AuthedFetchSettings {

@@ -26,6 +26,7 @@ export interface AuthedFetch {
    * its own; otherwise as the transport does. `response.redirected` is always false.
    */
   (input: string | URL | Request, init?: RequestInit): Promise<Response>;
+  /** The tokens that calls are sent with. */
   readonly tokens: TokenClient;
   /** Says what a call of this URL would meet: for humans and for health pages. Nothing is sent, no secret shown. */
   explain(url: string | URL): Explanation;
@@ -181,7 +182,7 @@ function fromEnvironment(): AuthedFetch {
  *
  * Reads `SERVICE_AUTH_ISSUER`, `SERVICE_AUTH_CLIENT_ID`, `SERVICE_AUTH_CLIENT_SECRET` or its `_FILE`,
  * `SERVICE_AUTH_SCOPE`, `SERVICE_AUTH_RESOURCE` and `SERVICE_AUTH_TARGETS`; a missing one that is needed makes the
- * call reject with a `TypeError` that names it.
+ * call reject with a `TypeError` that names it. Not checked: the answers of the services. RFC 6749 section 4.4.
  *
  * @example
  * ```ts

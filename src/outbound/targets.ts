@@ -14,7 +14,7 @@ export interface Target {
   /** @default the client's `resource` */
   readonly resource?: string | readonly string[] | undefined;
   /** Lets the token go over plain http to another machine, as inside a mesh that encrypts. @default false */
-  readonly allowInsecure?: boolean;
+  readonly allowInsecure?: boolean | undefined;
 }
 
 /** The targets; a string is an origin. `'*'` covers every https (and loopback) URL: the explicit opt-out. */

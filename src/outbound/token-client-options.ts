@@ -8,6 +8,7 @@ import type { Fetch } from '../shared/transport.ts';
 import { checkDiscovery, checkIssuerUrl, checkSecureUrl } from '../shared/url-options.ts';
 import { readExtraParameters, readResources, readScopes, type TokenClientIdentity } from './token-subject.ts';
 
+/** Where tokens come from, who asks for them, and how. */
 export interface TokenClientOptions {
   /** The authorization server; its token endpoint is discovered. @default SERVICE_AUTH_ISSUER */
   readonly issuer?: string | undefined;
@@ -32,6 +33,7 @@ export interface TokenClientOptions {
   readonly audience?: string | undefined;
   /** Further parameters of the token request. @default none */
   readonly extraParameters?: Readonly<Record<string, string>> | undefined;
+  /** When tokens are renewed. @default 60 seconds ahead */
   readonly refresh?: RefreshOptions | undefined;
   /** Lifetime of tokens whose answer has no `expires_in`, in seconds. @default 300 */
   readonly defaultLifetimeSeconds?: number | undefined;
@@ -44,15 +46,16 @@ export interface TokenClientOptions {
   /** Spreads refreshes and retries; from 0 to below 1. @default Math.random */
   readonly random?: (() => number) | undefined;
   /** Receives every event; what it throws is ignored. @default none */
-  readonly onEvent?: EventListener;
+  readonly onEvent?: EventListener | undefined;
 }
 
+/** When a token is renewed before it expires. */
 export interface RefreshOptions {
   /**
    * How long before expiry a token is renewed in the background, in seconds: at most that long, spread over the
    * window's first fifth, and at most half the lifetime. `0` renews at expiry only. @default 60
    */
-  readonly aheadSeconds?: number;
+  readonly aheadSeconds?: number | undefined;
 }
 
 const names = [

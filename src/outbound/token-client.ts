@@ -9,6 +9,7 @@ import {
 } from './token-client-options.ts';
 import { createTokenSource, type TokenSource } from './token-source.ts';
 
+/** What a token is asked for, where it is not what the client was made for. */
 export interface GetTokenOptions {
   /** Scopes instead of the client's, in a list or separated by spaces. */
   readonly scope?: string | readonly string[] | undefined;
@@ -22,7 +23,10 @@ export interface GetTokenOptions {
 
 /** Which tokens to forget: those of a scope and resource, or the one of this value. */
 export type InvalidateOptions =
-  | { readonly scope?: string | readonly string[]; readonly resource?: string | readonly string[] }
+  | {
+      readonly scope?: string | readonly string[] | undefined;
+      readonly resource?: string | readonly string[] | undefined;
+    }
   | { readonly accessToken: string };
 
 /** Gets access tokens and keeps them. Made by {@link createTokenClient}. */

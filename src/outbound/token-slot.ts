@@ -121,7 +121,7 @@ export function createTokenSlot(options: TokenSlotOptions): TokenSlot {
       // A fleet that started together must not refresh together.
       const ahead = Math.min(aheadMs, left / 2) * (1 - 0.2 * random());
       const usableUntil = token.expiresAt - Math.min(MARGIN_MS, left / 10);
-      current = { token, obtainedAt, refreshAt: token.expiresAt - ahead, usableUntil };
+      current = { token, obtainedAt, refreshAt: Math.floor(token.expiresAt - ahead), usableUntil };
       failure = undefined;
       options.onRefreshed(token, background);
       return token;
@@ -142,7 +142,7 @@ export function createTokenSlot(options: TokenSlotOptions): TokenSlot {
     const backOff = Math.min(SECOND * 2 ** (count - 1), LONGEST_WAIT_MS) * (0.5 + 0.5 * random());
     const brake = count > FREE_FAILURES ? FIRST_BRAKE_MS * 2 ** Math.min(count - FREE_FAILURES - 1, 10) : 0;
     const refuseUntil = time + Math.max(asked, Math.min(brake, LONGEST_BRAKE_MS));
-    failure = { error, at: time, count, retryAt: time + asked + backOff, refuseUntil };
+    failure = { error, at: time, count, retryAt: Math.ceil(time + asked + backOff), refuseUntil };
     options.onFailed(error);
     if (background && current !== undefined && time < current.usableUntil) options.onReused(current.token);
     return error;

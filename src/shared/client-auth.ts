@@ -19,7 +19,7 @@ export interface ClientAuthRequest {
 }
 
 /**
- * Adds the client's authentication to one request. Called anew for each.
+ * Adds the client's authentication to one request (RFC 6749 section 2.3). Called anew for each.
  *
  * @example
  * ```ts
@@ -33,6 +33,7 @@ export interface ClientAuthRequest {
  */
 export type ClientAuth = (request: ClientAuthRequest) => MaybePromise<void>;
 
+/** How id and secret are put into the header. */
 export interface ClientSecretBasicOptions {
   /**
    * `'form'` encodes id and secret before Base64, as RFC 6749 section 2.3.1 demands; `'raw'` does not, for
@@ -43,6 +44,8 @@ export interface ClientSecretBasicOptions {
 
 /**
  * Authenticates the client by HTTP Basic: `client_secret_basic`, RFC 6749 section 2.3.1.
+ *
+ * Not checked: whether the server expects it; a refusal is `token_request_rejected` with `invalid_client`.
  *
  * @throws TypeError if the secret is empty or an option is wrong.
  *
@@ -83,6 +86,8 @@ export function clientSecretBasic(secret: Secret, options: ClientSecretBasicOpti
 
 /**
  * Authenticates the client by parameters of the body: `client_secret_post`, RFC 6749 section 2.3.1.
+ *
+ * Not checked: whether the server expects it; a refusal is `token_request_rejected` with `invalid_client`.
  *
  * @throws TypeError if the secret is empty.
  *

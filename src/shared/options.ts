@@ -44,6 +44,12 @@ export class OptionChecker {
     return value;
   }
 
+  /** Text for a header field: no character that could end it (RFC 9110 section 5.5). */
+  headerText(option: string, value: unknown): string {
+    const text = this.string(option, value);
+    return /^[\x20-\x7e]+$/.test(text) ? text : this.fail(option, 'printable ASCII', text);
+  }
+
   /** A string or a non-empty list of them, as a frozen list. */
   strings(option: string, value: unknown): readonly string[] {
     const rule = 'a non-empty string or a non-empty list of them';

@@ -51,6 +51,7 @@ export interface RemoteDocument<T> {
   state(): DocumentState;
 }
 
+/** The state of a fetched document: keys or metadata. */
 export interface DocumentState {
   readonly loaded: boolean;
   readonly ageMs: number | undefined;
@@ -126,7 +127,7 @@ export function createRemoteDocument<T>(options: RemoteDocumentOptions<T>): Remo
     const exponential = Math.min(SECOND * 2 ** (count - 1), LONGEST_BACK_OFF_MS);
     const asked = Math.min(error.retryAfterMs ?? 0, LONGEST_BACK_OFF_MS);
     const retryInMs = Math.max(exponential * (0.5 + 0.5 * random()), asked);
-    failure = { error, count, retryAt: now() + retryInMs };
+    failure = { error, count, retryAt: Math.ceil(now() + retryInMs) };
     options.onFailed?.(error, retryInMs);
     const time = now();
     if (current !== undefined && time >= current.freshUntil && time < current.usableUntil) {

@@ -1,9 +1,10 @@
 /** Compiled, never run: what users' editors say on each framework, mistakes included. */
+import { createServer } from 'node:http';
 import express from 'express';
 import Fastify, { type FastifyContextConfig } from 'fastify';
 import { Hono } from 'hono';
 import Koa from 'koa';
-import { type Caller, createVerifier, type GuardOptions } from 'service-auth';
+import { type Caller, createGuard, createVerifier, type GuardOptions } from 'service-auth';
 import { requireServiceAuth as expressAuth } from 'service-auth/express';
 import serviceAuth from 'service-auth/fastify';
 import { requireServiceAuth as honoAuth } from 'service-auth/hono';
@@ -33,6 +34,27 @@ app.use(expressAuth({ verifier, scope: 1 }));
 app.use(expressAuth({ verifier, typ: 'at+jwt' }));
 // @ts-expect-error: null switches the audience check of a verifier off, it is no policy
 app.use(expressAuth({ verifier, audience: null }));
+
+// node:http
+const middleware = expressAuth({ verifier, scope: 'read' });
+createServer((request, response) => {
+  middleware(request, response, () => {
+    response.end(request.caller?.clientId);
+    // @ts-expect-error: the type of a request does not know what ran before
+    needsCaller(request.caller);
+  });
+});
+
+// The function under the adapters
+const guard = createGuard({ verifier, scope: 'read' });
+const maybeGuard = createGuard({ verifier, optional: true });
+export async function judge(request: Request): Promise<string | undefined> {
+  const outcome = await guard(request);
+  if (outcome.ok) return needsCaller(outcome.caller);
+  const maybeOutcome = await maybeGuard(request);
+  // @ts-expect-error: with `optional` there may be no caller
+  return maybeOutcome.ok ? needsCaller(maybeOutcome.caller) : undefined;
+}
 
 // Hono
 const hono = new Hono();

@@ -120,11 +120,33 @@ describe('encapsulation', () => {
 
 describe('mistakes', () => {
   it.each<[string, unknown, RegExp]>([
-    ['an unknown option', { isuer: 'https://issuer.example' }, /unknown option isuer in options/],
-    ['an option beside a verifier', { verifier, audience: 'https://a.example' }, /audience must not stand/],
-    ['a policy beside a verifier', { verifier, scope: 'orders:read' }, /scope must not stand/],
+    [
+      'an unknown option',
+      { isuer: 'https://issuer.example' },
+      /unknown option isuer in options; did you mean issuer/,
+    ],
+    [
+      'an option beside a verifier',
+      { verifier, audience: 'https://a.example' },
+      /verifier must be given without audience/,
+    ],
+    [
+      'a policy beside a verifier',
+      { verifier, scope: 'orders:read' },
+      /scope must stand in the policy of a route/,
+    ],
+    [
+      'a misspelt global',
+      { verifier, globl: true },
+      /unknown option globl in options; did you mean global\?/,
+    ],
+    [
+      'a policy',
+      { issuer: 'https://issuer.example', scope: 'a' },
+      /scope must stand in the policy of a route/,
+    ],
     ['a global that is no boolean', { verifier, global: 'yes' }, /global must be true or false/],
-    ['a verifier that is none', { verifier: {} }, /guard/],
+    ['a verifier that is none', { verifier: {} }, /verifier must be made by createVerifier/],
   ])('%s stops the start', async (_name, given, message) => {
     const app = Fastify();
     app.register(serviceAuth, given as ServiceAuthPluginOptions);

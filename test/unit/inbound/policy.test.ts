@@ -46,6 +46,7 @@ function naive(policy: Policy, who: Who): boolean {
 const name = fc.constantFrom('a', 'b', 'c', '__proto__', 'constructor');
 const issuer = fc.constantFrom('https://a.example', 'https://b.example');
 const names = fc.array(name, { minLength: 1, maxLength: 3 });
+const issuers = new Set(['https://a.example', 'https://b.example']);
 const policy: fc.Arbitrary<Policy> = fc.record(
   {
     scope: fc.oneof(
@@ -72,7 +73,7 @@ describe('a compiled policy', () => {
   it('judges as the rules say', () => {
     fc.assert(
       fc.property(policy, who, (given, caller) => {
-        const fault = compilePolicy(given, 'test').judge(callerOf(caller), undefined);
+        const fault = compilePolicy(given, issuers).judge(callerOf(caller), undefined);
         expect(fault === undefined).toBe(naive(given, caller));
       }),
       { numRuns: 2000 },
@@ -81,7 +82,7 @@ describe('a compiled policy', () => {
 
   it('does not change when the object does', () => {
     const given = { clients: ['a'] };
-    const compiled = compilePolicy(given, 'test');
+    const compiled = compilePolicy(given, issuers);
     given.clients.push('b');
     const caller = callerOf({ issuer: 'i', clientId: 'b', kind: 'service', audience: [], scopes: [] });
     expect(compiled.judge(caller, undefined)).toMatchObject({ reason: 'client_not_allowed' });
@@ -102,15 +103,19 @@ describe('mistakes', () => {
     [{ clients: {} }, /clients must be/],
     [{ clients: 'billing' }, /clients must be/],
     [{ clients: { 'https://a.example': [] } }, /clients\["https:\/\/a\.example"\] must be/],
+    [
+      { clients: { 'https://a.example/': ['a'] } },
+      /clients must be by issuers of https:\/\/a\.example, https/,
+    ],
     [{ audience: [] }, /audience must be/],
     [{ audience: null }, /audience must be/],
     [{ serviceOnly: 'yes' }, /serviceOnly must be true or false; got "yes"/],
     [{ optional: 1 }, /optional must be true or false; got 1/],
     [{ check: true }, /check must be a function/],
     [{ scopes: 'a' }, /did you mean scope\?/],
-    [[], /policy must be an object/],
+    [[], /policy: options must be an object/],
   ])('%j', (given, message) => {
-    expect(() => compilePolicy(given as Policy, 'guard')).toThrow(TypeError);
-    expect(() => compilePolicy(given as Policy, 'guard')).toThrow(message);
+    expect(() => compilePolicy(given as Policy, issuers)).toThrow(TypeError);
+    expect(() => compilePolicy(given as Policy, issuers)).toThrow(message);
   });
 });

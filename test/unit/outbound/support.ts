@@ -58,7 +58,7 @@ export function sendJson(
 export interface TokenServer extends TestServer {
   readonly tokenEndpoint: string;
   /** What a client needs to ask here. */
-  readonly options: Omit<TokenClientOptions, 'fetch'> & {
+  readonly options: Omit<TokenClientOptions, 'fetch' | 'onEvent'> & {
     readonly onEvent: (event: ServiceAuthEvent) => void;
   };
   readonly events: ServiceAuthEvent[];
@@ -67,7 +67,7 @@ export interface TokenServer extends TestServer {
 }
 
 export async function startTokenServer(
-  options: Omit<TokenClientOptions, 'fetch'> = {},
+  options: Omit<TokenClientOptions, 'fetch' | 'onEvent'> = {},
 ): Promise<TokenServer> {
   const next: Handler[] = [];
   const events: ServiceAuthEvent[] = [];

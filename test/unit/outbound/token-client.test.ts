@@ -601,7 +601,7 @@ describe('the environment', () => {
     const tokens = createTokenClient({ tokenEndpoint: server.tokenEndpoint, clientId: 'a' });
     expect(await rejection(tokens.getToken())).toMatchObject({
       code: 'client_auth_failed',
-      message: 'the client secret could not be read (ENOENT)',
+      message: `createTokenClient: the file of SERVICE_AUTH_CLIENT_SECRET_FILE (${path}) could not be read (ENOENT)`,
     });
     for (const secret of ['one', 'two']) {
       await writeFile(path, `${secret}\n`);
@@ -614,7 +614,7 @@ describe('the environment', () => {
     await writeFile(path, ' ');
     expect(await rejection(tokens.getToken({ forceRefresh: true }))).toMatchObject({
       code: 'client_auth_failed',
-      message: 'createTokenClient: SERVICE_AUTH_CLIENT_SECRET_FILE names a file without a secret',
+      message: `createTokenClient: the file of SERVICE_AUTH_CLIENT_SECRET_FILE (${path}) holds no secret`,
     });
   });
 
