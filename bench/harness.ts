@@ -2,8 +2,12 @@
 
 export interface Contender {
   readonly name: string;
+  /** Makes the input of one round where none may be used twice; not timed. */
+  readonly prepare?: (count: number) => void;
   /** Does the work `count` times, starting with item `from` of the prepared input. */
   readonly run: (from: number, count: number) => unknown;
+  /** What each of the things that it keeps takes of the heap. */
+  readonly bytesEach?: number;
 }
 
 export interface Measured {
@@ -13,6 +17,7 @@ export interface Measured {
   /** Median of the ratios to the floor of the same round. */
   readonly ratio: number;
   readonly spread: readonly [number, number];
+  readonly bytesEach?: number;
 }
 
 export interface Plan {
@@ -28,7 +33,8 @@ export async function measure({ rounds, operations, contenders }: Plan): Promise
   for (let round = -1; round < rounds; round++) {
     const shift = Math.max(round, 0) % contenders.length;
     const order = [...contenders.slice(shift), ...contenders.slice(0, shift)];
-    for (const { name, run } of order) {
+    for (const { name, prepare, run } of order) {
+      prepare?.(operations);
       const start = process.hrtime.bigint();
       await run(0, operations);
       const elapsed = Number(process.hrtime.bigint() - start) / 1000 / operations;
@@ -36,7 +42,7 @@ export async function measure({ rounds, operations, contenders }: Plan): Promise
     }
   }
   const floor = times.get(contenders[0]?.name ?? '') ?? [];
-  return contenders.map(({ name }) => {
+  return contenders.map(({ name, bytesEach }) => {
     const own = times.get(name) ?? [];
     const ratios = own.map((time, round) => time / (floor[round] ?? Number.NaN)).sort((a, b) => a - b);
     return {
@@ -44,8 +50,32 @@ export async function measure({ rounds, operations, contenders }: Plan): Promise
       microseconds: median(own),
       ratio: median(ratios),
       spread: [ratios[0] ?? Number.NaN, ratios.at(-1) ?? Number.NaN],
+      ...(bytesEach !== undefined && { bytesEach }),
     };
   });
+}
+
+/** The input of one round, made anew for each. */
+export interface Batch<T> {
+  readonly items: readonly T[];
+  prepare(count: number): void;
+}
+
+export function batchOf<T>(make: () => T): Batch<T> {
+  let items: readonly T[] = [];
+  return {
+    get items() {
+      return items;
+    },
+    prepare(count) {
+      items = Array.from({ length: count }, make);
+    },
+  };
+}
+
+/** The same text as strings of requests are: flat, and with no hash remembered. */
+export function fresh(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1');
 }
 
 export function median(values: readonly number[]): number {

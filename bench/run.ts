@@ -3,13 +3,16 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { cached } from './cached.ts';
+import { dpop } from './dpop.ts';
 import { type Contender, type Measured, measure } from './harness.ts';
+import { introspection, introspectionShared } from './introspection.ts';
 import { writeIntoReadme } from './readme.ts';
+import { replay } from './replay.ts';
 import { algorithms, uncached } from './uncached.ts';
 
 interface Table {
   readonly name: string;
-  readonly contenders: (operations: number) => Promise<readonly Contender[]>;
+  readonly contenders: (operations: number) => Promise<readonly Contender[]> | readonly Contender[];
   readonly operations: number;
 }
 
@@ -24,6 +27,10 @@ const tables: readonly Table[] = [
     operations: Math.max(distinct, 50_000),
     contenders: () => cached(distinct),
   })),
+  { name: 'dpop', operations: 1000, contenders: dpop },
+  { name: 'replay 1000000', operations: 50_000, contenders: () => replay(1_000_000) },
+  { name: 'introspection', operations: 2000, contenders: introspection },
+  { name: 'introspection, one token', operations: 1000, contenders: introspectionShared },
 ];
 
 const { values, positionals } = parseArgs({
@@ -60,15 +67,18 @@ if (isWhole) {
 
 function renderTable(name: string, measured: readonly Measured[]): string {
   const floor = measured[0]?.microseconds ?? Number.NaN;
-  const rows = measured.map(({ name: who, microseconds, ratio, spread: [least, most] }) =>
+  const keeps = measured.some(({ bytesEach }) => bytesEach !== undefined);
+  const rows = measured.map(({ name: who, microseconds, ratio, spread: [least, most], bytesEach }) =>
     [
       who,
       microseconds.toFixed(2),
       `${ratio.toFixed(2)} (${least.toFixed(2)}–${most.toFixed(2)})`,
       (microseconds - floor).toFixed(2),
+      ...(keeps ? [bytesEach ?? '–'] : []),
     ].join(' | '),
   );
-  const head =
-    '| us, median | times the floor, median (range) | us over the floor |\n| --- | --- | --- | --- |';
+  const columns = ['us, median', 'times the floor, median (range)', 'us over the floor'];
+  if (keeps) columns.push('bytes each');
+  const head = `| ${columns.join(' | ')} |\n|${' --- |'.repeat(columns.length + 1)}`;
   return `\n**${name}**\n\n| ${head}\n| ${rows.join(' |\n| ')} |\n`;
 }

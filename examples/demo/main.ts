@@ -116,6 +116,10 @@ async function run(): Promise<void> {
   await ask('keys never loaded, issuer stopped', 'coldService', { DEMO_COLD: cold.hello.url });
 }
 
+// Children outlive a parent that is merely told to end.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void stopAll().finally(() => process.exit(1)));
+}
 try {
   await run();
 } catch (error) {

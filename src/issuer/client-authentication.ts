@@ -45,10 +45,11 @@ export function readClientCredentials(
     if (clientId === undefined || clientSecret === undefined) {
       return new OAuthFault('invalid_client', 'the client did not authenticate');
     }
+    if (form.get('client_assertion') !== undefined) return severalWays();
     return isClientId(clientId) ? { clientId, clientSecret } : refused();
   }
-  if (clientSecret !== undefined) {
-    return new OAuthFault('invalid_request', 'the client authenticates in more than one way');
+  if (clientSecret !== undefined || form.get('client_assertion') !== undefined) {
+    return severalWays();
   }
   const basic = decodeBasic(authorization);
   if (basic === undefined || !isClientId(basic.clientId)) return refused();
@@ -88,6 +89,10 @@ function formDecode(text: string): string | undefined {
 /** RFC 6749 appendix A.1; what is not spelt so cannot be registered and need not trouble the storage. */
 function isClientId(text: string): boolean {
   return text.length <= LONGEST_CLIENT_ID && /^[\x20-\x7e]+$/.test(text);
+}
+
+function severalWays(): OAuthFault {
+  return new OAuthFault('invalid_request', 'the client authenticates in more than one way');
 }
 
 function refused(): OAuthFault {

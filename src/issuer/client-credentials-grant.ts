@@ -15,6 +15,7 @@ export const clientCredentialsGrant: Grant = async ({ settings, tokens }, client
 /** What was asked for, provided that all of it is registered; all that is registered if nothing was. */
 function grantScope({ scopes }: StoredService, asked: string | undefined): string | OAuthFault | undefined {
   const requested = new Set(asked?.split(' ').filter((scope) => scope !== '') ?? scopes);
+  if (asked !== undefined && requested.size === 0) return new OAuthFault('invalid_scope', 'scope is empty');
   for (const scope of requested) {
     if (!scopes.includes(scope)) {
       return new OAuthFault('invalid_scope', 'a requested scope is not registered for this client');
@@ -25,7 +26,8 @@ function grantScope({ scopes }: StoredService, asked: string | undefined): strin
 
 /**
  * The audience of a token (RFC 8707): registration decides, the request may only choose among what is registered.
- * A service without any resource gets tokens that only this issuer itself accepts.
+ * Where several are registered and none is asked for there is no good choice: with a token for all of them, one
+ * resource server could call the others. A service without any gets tokens that only this issuer itself accepts.
  */
 function grantAudience(
   client: StoredService,
@@ -42,5 +44,8 @@ function grantAudience(
     );
   }
   if (requested.length > 0) return requested;
-  return registered.length > 0 ? registered : [issuer];
+  if (registered.length > 1) {
+    return new OAuthFault('invalid_target', 'several resources are registered for this client; ask for one');
+  }
+  return registered.length === 1 ? registered : [issuer];
 }

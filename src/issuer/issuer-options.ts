@@ -93,7 +93,8 @@ export const issuerOptions: readonly (keyof IssuerOptions)[] = [
 
 const DAY_SECONDS = 86_400;
 const LEAST_SECRET_KEY_BYTES = 32;
-export const leastAdminTokenCharacters = 16;
+const LEAST_ADMIN_TOKEN_CHARACTERS = 16;
+export const adminTokenRule = `a text of at least ${LEAST_ADMIN_TOKEN_CHARACTERS} visible ASCII characters`;
 
 /**
  * Checks the options and fills in the defaults.
@@ -131,9 +132,11 @@ function checkIssuer(check: OptionChecker, value: unknown): string {
   const rule = 'an https URL (http on loopback addresses) without query, fragment and credentials';
   const issuer = check.string('issuer', value, rule);
   if (!URL.canParse(issuer)) return check.fail('issuer', rule, issuer);
-  const { href, username, password, search, hash } = new URL(issuer);
+  const { href, username, password } = new URL(issuer);
   if (username !== '' || password !== '') return check.failSecret('issuer', rule);
-  if (search !== '' || hash !== '' || !isSecure(issuer)) return check.fail('issuer', rule, issuer);
+  if (/[?#]/.test(issuer) || !isSecure(issuer)) return check.fail('issuer', rule, issuer);
+  if (new URL(issuer).pathname.includes('/:'))
+    return check.fail('issuer', 'without a segment that begins with a colon', issuer);
   // Verifiers compare issuers to the byte, so there must be one spelling only.
   const canonical = issuer === href || `${issuer}/` === href;
   return canonical ? issuer : check.fail('issuer', `in its canonical spelling, ${href}`, issuer);
@@ -155,16 +158,15 @@ function checkStorage(check: OptionChecker, storage: IssuerStorage): IssuerStora
   return storage;
 }
 
+/** Whether a text may be the admin token. */
+export function isAdminToken(text: string): boolean {
+  return text.length >= LEAST_ADMIN_TOKEN_CHARACTERS && /^[\x21-\x7e]+$/.test(text);
+}
+
 function checkAdminToken(check: OptionChecker, value: unknown): string | undefined {
   if (value === undefined) return undefined;
-  const rule = `a text of at least ${leastAdminTokenCharacters} visible ASCII characters`;
-  if (
-    typeof value !== 'string' ||
-    value.length < leastAdminTokenCharacters ||
-    !/^[\x21-\x7e]+$/.test(value)
-  ) {
-    return check.failSecret('adminToken', rule);
-  }
+  if (typeof value !== 'string' || !isAdminToken(value))
+    return check.failSecret('adminToken', adminTokenRule);
   return value;
 }
 

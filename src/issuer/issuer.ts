@@ -18,7 +18,7 @@ import { createTokenEndpoint } from './token-endpoint.ts';
 export interface Issuer {
   /** The issuer identifier, as configured. */
   readonly issuer: string;
-  /** Answers one request. Never rejects; what fails inside is a 500 and an event. */
+  /** Answers one request. Never rejects; what fails inside, as the storage may, is a 503 and an event. */
   fetch(request: Request): Promise<Response>;
   /** Loads the signing keys, and makes the first one, ahead of the first request. */
   ready(): Promise<void>;
@@ -67,7 +67,7 @@ export function createIssuer(options: IssuerOptions): Issuer {
   return Object.freeze({
     issuer: settings.issuer,
     async fetch(request: Request) {
-      if (closed) return problem(503, 'the issuer is closed');
+      if (closed) return unavailable('the issuer is closed');
       try {
         return await route(request);
       } catch (error) {
@@ -79,7 +79,7 @@ export function createIssuer(options: IssuerOptions): Issuer {
           path: path.slice(0, LONGEST_PATH),
           errorName,
         });
-        return problem(500, 'the request could not be answered');
+        return unavailable('the request could not be answered');
       }
     },
     ready: () => keys.reload(),
@@ -128,11 +128,16 @@ function createRoutes(context: IssuerContext): readonly Route[] {
   ];
 }
 
+/** What a client may try again (RFC 9110 section 15.6.4). */
+function unavailable(detail: string): Response {
+  return problem(503, detail, { headers: { 'retry-after': '1' } });
+}
+
 async function readiness({ keys }: IssuerContext): Promise<Response> {
   try {
     await keys.reload();
     return json({ status: 'ready' });
   } catch {
-    return problem(503, 'the storage or the signing keys cannot be read');
+    return unavailable('the storage or the signing keys cannot be read');
   }
 }

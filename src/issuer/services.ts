@@ -17,15 +17,24 @@ const scope = z
   .max(200)
   .regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'must be visible ASCII characters without quotes and backslashes');
 const resource = z.string().max(500).refine(isResourceUri, 'must be an absolute URI without fragment');
-const line = z.string().regex(/^\P{Cc}+$/u, 'must be one line of text');
+/** No control characters, line separators, marks of direction or halves of characters. */
+const line = z.string().regex(/^[^\p{C}\p{Zl}\p{Zp}]+$/u, 'must be one line of text');
+
+/** A token names them all, and must stay short enough for a header and for whoever reads it. */
+const MOST_CHARACTERS = 3000;
+const together = (list: z.ZodArray<z.ZodString>): z.ZodArray<z.ZodString> =>
+  list.refine(
+    (texts) => texts.join(' ').length <= MOST_CHARACTERS,
+    `must be at most ${MOST_CHARACTERS} characters together`,
+  );
 
 /** Members that are not named here are refused: no input reaches the storage that was not looked at. */
 const registration = z.strictObject({
   clientId: clientId.optional(),
   name: line.max(200),
   description: line.max(1000).optional(),
-  scopes: z.array(scope).max(100),
-  resources: z.array(resource).max(50).default([]),
+  scopes: together(z.array(scope).max(100)),
+  resources: together(z.array(resource).max(50)).default([]),
 });
 
 export type Registration = z.output<typeof registration>;

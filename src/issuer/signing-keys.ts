@@ -10,8 +10,11 @@ export type SigningAlgorithm = (typeof signingAlgorithms)[number];
 export interface SigningKeys {
   /** The key that signs now. */
   signer(): MaybePromise<SigningKey>;
-  /** All keys whose signatures may still have to be verified, oldest first. */
-  published(): MaybePromise<readonly SigningKey[]>;
+  /**
+   * All keys whose signatures may still have to be verified, oldest first. Read anew where none has this `kid`:
+   * another instance may sign with a key that this one has not heard of.
+   */
+  published(kid?: string): MaybePromise<readonly SigningKey[]>;
   /**
    * Adds a key that signs after the publish-ahead time, or at once.
    * Gives `undefined` where an earlier rotation has not taken effect yet.
@@ -32,6 +35,10 @@ export interface SigningKeysOptions {
 
 /** Instances that share a storage learn of each other's rotations within this time. */
 const RELOAD_MS = 5000;
+/** How long a request waits for news where keys are in memory. */
+const PATIENCE_MS = 1000;
+const LONGEST_LOAD_MS = 10_000;
+const SEARCH_PAUSE_MS = 1000;
 /** Covers instances that signed with the old key until they reloaded, and the clock tolerance of verifiers. */
 const GRACE_MS = 60_000;
 
@@ -39,31 +46,49 @@ export function createSigningKeys(options: SigningKeysOptions): SigningKeys {
   const { storage, algorithm, tokenSeconds, publishAheadSeconds, now } = options;
   const sealed = createSealedKeys(options.secretKey);
   let keys: readonly SigningKey[] = [];
-  let reloadAt = Number.NEGATIVE_INFINITY;
+  let checkedAt = Number.NEGATIVE_INFINITY;
   let loading: Promise<void> | undefined;
+  let loads = 0;
+  let searchedAt = Number.NEGATIVE_INFINITY;
 
+  /** Within a deadline: a storage that never answers must not hold up every later request. */
   function reload(): Promise<void> {
-    loading ??= load().finally(() => {
-      loading = undefined;
-    });
+    if (loading === undefined) {
+      const number = ++loads;
+      loading = within(
+        LONGEST_LOAD_MS,
+        load(() => number !== loads),
+      ).finally(() => {
+        loading = undefined;
+      });
+    }
     return loading;
   }
 
-  async function load(): Promise<void> {
+  async function load(isLate: () => boolean): Promise<void> {
     let stored = await storage.listSigningKeys();
-    if (activeKey(stored, now())?.algorithm !== algorithm) {
+    const active = activeKey(stored, now());
+    if (active === undefined || !isFollowedByOurs(active, stored)) {
       // Losing this race is as good as winning it: then another instance's key is there.
-      await addKey(stored, now());
+      await addKey(stored, active === undefined ? now() : now() + publishAheadSeconds * 1000);
       stored = await storage.listSigningKeys();
     }
     const time = now();
-    const live: StoredSigningKey[] = [];
-    for (const key of stored) {
-      if (time < retiresAt(key, stored)) live.push(key);
-      else await storage.deleteSigningKey(key.kid);
-    }
-    keys = await sealed.openAll(live);
-    reloadAt = now() + RELOAD_MS;
+    const isLive = (key: StoredSigningKey): boolean => time < retiresAt(key, stored);
+    const opened = await sealed.openAll(stored.filter(isLive));
+    // What a storage answers after its deadline is older than what was read since.
+    if (isLate()) return;
+    keys = opened;
+    checkedAt = now();
+    // What cannot be cleared away now is cleared away next time.
+    await Promise.allSettled(
+      stored.filter((key) => !isLive(key)).map(({ kid }) => storage.deleteSigningKey(kid)),
+    );
+  }
+
+  /** Whether the algorithm that is asked for signs, or will once its key was published long enough. */
+  function isFollowedByOurs(active: StoredSigningKey, stored: readonly StoredSigningKey[]): boolean {
+    return stored.some((key) => key.algorithm === algorithm && key.activeFromMs >= active.activeFromMs);
   }
 
   /** As `reload`, but never content with a reading that began before it was called. */
@@ -72,13 +97,17 @@ export function createSigningKeys(options: SigningKeysOptions): SigningKeys {
     await reload();
   }
 
-  /** Keys in memory go on serving while the storage is away. */
+  /** Keys in memory go on serving while the storage is slow or away. */
   function current(): MaybePromise<readonly SigningKey[]> {
-    if (now() < reloadAt) return keys;
+    const age = now() - checkedAt;
+    if (age < RELOAD_MS && age >= 0) return keys;
     if (keys.length === 0) return reload().then(() => keys);
-    return reload().then(
+    return within(PATIENCE_MS, reload()).then(
       () => keys,
-      () => keys,
+      () => {
+        checkedAt = now();
+        return keys;
+      },
     );
   }
 
@@ -98,6 +127,18 @@ export function createSigningKeys(options: SigningKeysOptions): SigningKeys {
     return (await storage.addSigningKey(key, stored.at(-1)?.kid)) ? key : undefined;
   }
 
+  /** For a key that is not known; not for every made-up one. */
+  async function search(): Promise<void> {
+    const age = now() - searchedAt;
+    if (age >= 0 && age < SEARCH_PAUSE_MS) return;
+    searchedAt = now();
+    await within(PATIENCE_MS, reloadAnew()).catch(() => {});
+  }
+
+  function unretired(): readonly SigningKey[] {
+    return keys.filter((key) => now() < retiresAt(key, keys));
+  }
+
   function retiresAt(key: StoredSigningKey, stored: readonly StoredSigningKey[]): number {
     const successors = stored.filter((other) => takesOver(other, key, stored));
     const replacedAt = Math.min(...successors.map(({ activeFromMs }) => activeFromMs));
@@ -106,7 +147,11 @@ export function createSigningKeys(options: SigningKeysOptions): SigningKeys {
 
   return {
     signer: () => andThen(current(), (all) => orFail(activeKey(all, now()))),
-    published: () => andThen(current(), (all) => all.filter((key) => now() < retiresAt(key, all))),
+    published: (kid) =>
+      andThen(current(), (known) => {
+        const isKnown = kid === undefined || known.some((key) => key.kid === kid);
+        return andThen(isKnown ? undefined : search(), () => unretired());
+      }),
     async rotate(immediately) {
       await reload();
       const stored = await storage.listSigningKeys();
@@ -146,4 +191,16 @@ function orFail(key: SigningKey | undefined): SigningKey {
 async function generatePrivateJwk(algorithm: SigningAlgorithm): Promise<JWK> {
   const { privateKey } = await generateKeyPair(algorithm, { extractable: true });
   return exportJWK(privateKey);
+}
+
+async function within<T>(limitMs: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`the storage did not answer within ${limitMs} ms`)), limitMs);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

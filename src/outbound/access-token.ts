@@ -30,6 +30,11 @@ export class AccessToken {
     return this.#accessToken;
   }
 
+  /** Node's inspection can be told to call getters; it must not find the token either. */
+  [Symbol.for('nodejs.util.inspect.custom')](): object {
+    return { tokenType: this.tokenType, expiresAt: this.expiresAt, scope: this.scope };
+  }
+
   /** The value of the `Authorization` header (RFC 6750 section 2.1). */
   get authorization(): string {
     return this.#authorization;

@@ -1,6 +1,6 @@
 import { ServiceAuthError } from '../errors.ts';
+import { unlessAborted } from '../shared/abort.ts';
 import { withoutQuery } from '../shared/http.ts';
-import { unlessAborted } from './abortable.ts';
 import { type AuthedFetchOptions, type RedirectPolicy, resolveAuthedFetch } from './authed-fetch-options.ts';
 import { firstHop, nextHop, redirectLocation, sendHop, withoutCredentials } from './hop.ts';
 import { createRetry, refusesToken } from './retry.ts';

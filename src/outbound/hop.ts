@@ -35,10 +35,12 @@ export function firstHop(where: string, input: string | URL | Request, init: Req
     // Whatever else was given is made text once, so that what is judged is what is sent.
     href: request?.url ?? String(input),
     request,
-    init,
+    // As fetch does, read now: what the caller changes while a token is fetched is not sent.
+    init: init && { ...init },
     headers,
     method: init?.method ?? request?.method ?? 'GET',
-    signal: init?.signal ?? request?.signal ?? undefined,
+    // `null` takes the signal of a request away, as with fetch.
+    signal: (init?.signal === undefined ? request?.signal : init.signal) ?? undefined,
     replayable: body === null ? (request?.body ?? null) === null : isReplayable(body),
   };
 }

@@ -2,7 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import { isServiceAuthError } from '../errors.ts';
 import type { Emit } from '../events.ts';
-import { unlessAborted } from './abortable.ts';
+import { unlessAborted } from '../shared/abort.ts';
 import type { AccessToken } from './access-token.ts';
 import { saysInvalidToken } from './bearer-challenge.ts';
 import { discard, type FetchFunction, type Hop, sendHop } from './hop.ts';
@@ -28,8 +28,14 @@ export type Retry = (
 const FRUITLESS_PAUSE_MS = 10_000;
 const MOST_PAUSES = 1000;
 
+/** Got because a place refused the one before; if it is refused too, soon after, newer ones are of no use. */
+interface Pause {
+  readonly token: AccessToken;
+  readonly from: number;
+}
+
 export function createRetry({ source, fetch, now, emit }: RetryOptions): Retry {
-  const pausedUntil = new LRUCache<string, number>({ max: MOST_PAUSES });
+  const pauses = new LRUCache<string, Pause>({ max: MOST_PAUSES });
 
   async function retry(
     hop: Hop,
@@ -39,7 +45,11 @@ export function createRetry({ source, fetch, now, emit }: RetryOptions): Retry {
   ): Promise<Response> {
     const { origin } = new URL(hop.href);
     const place = `${origin} ${subject.key}`;
-    if (!hop.replayable || now() < (pausedUntil.get(place) ?? 0)) return response;
+    if (isPaused(place, refused)) return response;
+    if (!hop.replayable) {
+      renewForNext(place, subject, refused);
+      return response;
+    }
     const renewed = await renew(hop, subject, refused, response);
     if (renewed === undefined) return response;
     const isNew = renewed.accessToken !== refused.accessToken;
@@ -48,9 +58,26 @@ export function createRetry({ source, fetch, now, emit }: RetryOptions): Retry {
       emit?.({ type: 'retry', reason: 'invalid_token', origin });
     }
     const answer = isNew ? await sendHop(fetch, hop, renewed.authorization) : response;
-    if (refusesToken(answer)) pausedUntil.set(place, now() + FRUITLESS_PAUSE_MS);
-    else pausedUntil.delete(place);
+    if (refusesToken(answer)) pauses.set(place, { token: renewed, from: now() });
+    else pauses.delete(place);
     return answer;
+  }
+
+  /** Only for the very token that was new and refused: any other may have been revoked meanwhile. */
+  function isPaused(place: string, refused: AccessToken): boolean {
+    const pause = pauses.get(place);
+    if (pause === undefined || pause.token !== refused) return false;
+    const age = now() - pause.from;
+    return age >= 0 && age < FRUITLESS_PAUSE_MS;
+  }
+
+  /** A call that cannot be sent again still tells that the next one needs a better token. */
+  function renewForNext(place: string, subject: TokenSubject, refused: AccessToken): void {
+    const renewing = (async () => source.renew(subject, refused))();
+    renewing.then(
+      (renewed) => pauses.set(place, { token: renewed, from: now() }),
+      () => {},
+    );
   }
 
   /** The token to use instead; `undefined` if there is none to be had: then the refusal is the answer. */

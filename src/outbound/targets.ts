@@ -41,7 +41,7 @@ export function readTargets(check: OptionChecker, option: Targets): readonly Res
     return [Object.freeze({ origin: '*', pathPrefix: '/', scopes: undefined, resources: undefined })];
   }
   if (!Array.isArray(option) || option.length === 0) {
-    return check.fail('targets', "a non-empty list of origins or targets, or '*'", option);
+    return check.failKind('targets', "a non-empty list of origins or targets, or '*'", option);
   }
   const targets = option.map((item) => readTarget(check, typeof item === 'string' ? { origin: item } : item));
   const seen = new Set<string>();
@@ -128,7 +128,8 @@ export function createTargetFinder<T extends ResolvedTarget>(targets: readonly T
   function ofPlainText(text: string): T | undefined {
     // Parsing is a good part of what a call costs, and nothing behind this slash can change the origin any more.
     const slash = text.indexOf('/', 'https://'.length);
-    if (slash === -1) return undefined;
+    // White space and backslashes are the parser's to mend, not the transport's.
+    if (slash === -1 || /[\0-\x20\\]/.test(text)) return undefined;
     const [longest] = byOrigin.get(text.slice(0, slash)) ?? [];
     return longest?.pathPrefix === '/' ? longest : undefined;
   }
@@ -146,13 +147,13 @@ const MOST_DECODINGS = 4;
 
 /**
  * Whether some server may read the path as one that climbs: dot segments hidden behind an encoded slash or
- * backslash, encoded more than once, or with path parameters (`..;`). URL parsing has resolved the plain ones.
+ * backslash, encoded more than once, with path parameters (`..;`) or with what is trimmed (`..%20`). URL parsing has resolved the plain ones.
  */
 function isAmbiguous(path: string): boolean {
   let text = path;
   for (let decodings = 0; decodings <= MOST_DECODINGS; decodings++) {
     if (text.split(/[/\\]/).some(isDotSegment)) return true;
-    const decoded = text.replaceAll(/%(2e|2f|5c|25|3b)/gi, (_, hex: string) =>
+    const decoded = text.replaceAll(/%([01][0-9a-f]|20|25|2e|2f|3b|5c|7f)/gi, (_, hex: string) =>
       String.fromCharCode(Number.parseInt(hex, 16)),
     );
     if (decoded === text) return false;
@@ -162,8 +163,10 @@ function isAmbiguous(path: string): boolean {
 }
 
 function isDotSegment(segment: string): boolean {
-  const [name] = segment.split(';', 1);
-  return name === '.' || name === '..';
+  // Some servers end a text at NUL, and many trim what cannot be seen.
+  const [name = ''] = segment.split(/[;\0]/, 1);
+  const seen = [...name].filter((character) => character > ' ' && character !== '\x7f').join('');
+  return seen === '.' || seen === '..';
 }
 
 function isHttp(protocol: string): boolean {

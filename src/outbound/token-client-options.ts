@@ -164,10 +164,20 @@ function readServer(
   return { issuer: named, tokenEndpoint: undefined };
 }
 
+/** The environment's secret is that of the environment's client: no other may send it, and it goes nowhere else. */
+function secretOfEnvironment(where: string, given: TokenClientOptions): Secret {
+  const { clientId, issuer, tokenEndpoint } = given;
+  const isOwn = clientId === undefined || clientId === fromEnvironment('SERVICE_AUTH_CLIENT_ID');
+  const isUnset = Object.hasOwn(given, 'clientSecret') && `${issuer ?? ''}${tokenEndpoint ?? ''}` !== '';
+  if (isOwn && !isUnset) return secretFromEnvironment(where);
+  const rule = 'SERVICE_AUTH_CLIENT_SECRET serves SERVICE_AUTH_CLIENT_ID alone';
+  throw new TypeError(`${where}: clientSecret is undefined and must be given with another client; ${rule}`);
+}
+
 function readClientAuth(check: OptionChecker, where: string, given: TokenClientOptions): ClientAuth {
   const { clientSecret, clientAuth } = given;
   if (clientAuth === undefined) {
-    const secret = clientSecret ?? secretFromEnvironment(where);
+    const secret = clientSecret ?? secretOfEnvironment(where, given);
     secretReader(check, 'clientSecret', secret);
     return clientSecretBasic(secret);
   }

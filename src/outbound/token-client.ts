@@ -1,5 +1,5 @@
+import { unlessAborted } from '../shared/abort.ts';
 import { OptionChecker } from '../shared/options.ts';
-import { unlessAborted } from './abortable.ts';
 import type { AccessToken } from './access-token.ts';
 import {
   resolveTokenClient,

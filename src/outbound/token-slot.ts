@@ -85,7 +85,8 @@ export function createTokenSlot(options: TokenSlotOptions): TokenSlot {
   function read(): MaybePromise<AccessToken> {
     const time = now();
     if (current === undefined || time >= current.usableUntil) return request();
-    if (time >= current.refreshAt) refreshInBackground(time);
+    // A clock that was set back must not make a token last longer than it does.
+    if (time >= current.refreshAt || time < current.obtainedAt) refreshInBackground(time);
     return current.token;
   }
 
@@ -95,14 +96,16 @@ export function createTokenSlot(options: TokenSlotOptions): TokenSlot {
   }
 
   function request(): Promise<AccessToken> {
-    if (inFlight === undefined && failure !== undefined && now() < failure.refuseUntil) {
-      return Promise.reject(waiting(failure, now()));
+    const time = now();
+    if (inFlight === undefined && failure !== undefined && isWithin(failure.at, time, failure.refuseUntil)) {
+      return Promise.reject(waiting(failure, time));
     }
     return singleFlight(false);
   }
 
   function refreshInBackground(time: number): void {
-    if (inFlight !== undefined || (failure !== undefined && time < failure.retryAt)) return;
+    if (inFlight !== undefined || (failure !== undefined && isWithin(failure.at, time, failure.retryAt)))
+      return;
     singleFlight(true).catch(() => {});
   }
 
@@ -158,6 +161,11 @@ export function createTokenSlot(options: TokenSlotOptions): TokenSlot {
       lastError: failure && describeFailure(failure),
     }),
   };
+}
+
+/** Times before the start are those of a clock that was set back since: no pause shall last longer for that. */
+function isWithin(start: number, time: number, end: number): boolean {
+  return time >= start && time < end;
 }
 
 /** The failure of before, with the time that is left to wait. */

@@ -1,10 +1,10 @@
 /** All tokens of one client: where their slots are kept, and how a slot asks for its token. */
 import { LRUCache } from 'lru-cache';
 import { ServiceAuthError } from '../errors.ts';
+import { unlessAborted } from '../shared/abort.ts';
 import { withoutQuery } from '../shared/http.ts';
 import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
 import { createMetadataDocument } from '../shared/metadata.ts';
-import { unlessAborted } from './abortable.ts';
 import type { AccessToken } from './access-token.ts';
 import type { TokenClientSettings } from './token-client-options.ts';
 import { requestToken } from './token-request.ts';
@@ -34,8 +34,8 @@ export function createTokenSource(settings: TokenClientSettings): TokenSource {
   const filled = new LRUCache<string, TokenSlot>({ max: MOST_TOKENS });
   // Kept apart, so that requests that never succeed push no token out.
   const empty = new LRUCache<string, TokenSlot>({ max: MOST_TOKENS });
-  const tokenEndpoint = tokenEndpointOf(settings);
   const closing = new AbortController();
+  const tokenEndpoint = tokenEndpointOf(settings, closing.signal);
   const defaultSubject = tokenSubject(identity, scopes, resources);
 
   function subject(scope?: unknown, resource?: unknown): TokenSubject {
@@ -117,15 +117,11 @@ export function createTokenSource(settings: TokenClientSettings): TokenSource {
 }
 
 /** Where tokens are asked for: as configured, or as discovery says each time. */
-function tokenEndpointOf(settings: TokenClientSettings): () => MaybePromise<string> {
+function tokenEndpointOf(settings: TokenClientSettings, signal: AbortSignal): () => MaybePromise<string> {
   const { identity, discovery, fetch, now, timeoutMs } = settings;
   const { issuer, tokenEndpoint } = identity;
   if (tokenEndpoint !== undefined) return () => tokenEndpoint;
   if (issuer === undefined) throw new TypeError('a token client needs an issuer or a tokenEndpoint');
-  const metadata = createMetadataDocument({ issuer, discovery, fetch, now, timeoutMs });
-  return () =>
-    andThen(metadata.read(), (document) => {
-      if (document.tokenEndpoint !== undefined) return document.tokenEndpoint;
-      throw new ServiceAuthError('response_malformed', `the metadata of ${issuer} has no token_endpoint`);
-    });
+  const metadata = createMetadataDocument({ issuer, discovery, fetch, now, timeoutMs, signal });
+  return () => andThen(metadata.read(), (document) => document.url('token_endpoint'));
 }

@@ -91,7 +91,7 @@ const ownParameters = [
 export function readExtraParameters(check: OptionChecker, value: unknown): Parameters {
   if (value === undefined) return [];
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return check.fail('extraParameters', 'an object of strings', value);
+    return check.failKind('extraParameters', 'an object of strings', value);
   }
   return Object.entries(value).map(([name, content]) => {
     if (ownParameters.includes(name)) check.fail('extraParameters', 'free of what service-auth sets', name);

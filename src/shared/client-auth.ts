@@ -124,7 +124,8 @@ export async function authenticateClient(
   let timer: ReturnType<typeof setTimeout> | undefined;
   try {
     const work = clientAuth(request);
-    if (!(work instanceof Promise)) return;
+    // Not `instanceof Promise`: whatever has a `then` must be waited for.
+    if (work === undefined) return;
     const deadline = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
         reject(new ServiceAuthError('timeout', `the client secret was not there within ${timeoutMs} ms`));

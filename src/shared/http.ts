@@ -1,5 +1,6 @@
 /** Bounded requests: a deadline, a size, no redirects, https. Every remote document comes through here. */
 import { ServiceAuthError } from '../errors.ts';
+import { onAbort } from './abort.ts';
 import { type JsonObject, parseJsonObject } from './json.ts';
 import type { Bytes } from './runtime.ts';
 import { type AnswerHeaders, type Fetch, fetchTransport, type Transport } from './transport.ts';
@@ -50,17 +51,16 @@ export async function requestBytes(transport: Transport, request: BoundedRequest
       controller.abort();
     };
   });
-  const onAbort = (): void => interrupt(signal?.reason);
   const timer = setTimeout(() => {
     interrupt(new ServiceAuthError('timeout', `${withoutQuery(url)} did not answer within ${timeoutMs} ms`));
   }, timeoutMs);
-  signal?.addEventListener('abort', onAbort, { once: true });
+  const off = signal && onAbort(signal, () => interrupt(signal.reason));
   try {
     // A transport that ignores the signal must not hold the caller either, hence the race.
     return await Promise.race([exchange(transport, request, controller.signal), interrupted]);
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener('abort', onAbort);
+    off?.();
   }
 }
 
@@ -146,9 +146,14 @@ export function withoutQuery(url: string): string {
 export function retryAfterMs(headers: AnswerHeaders, nowMs: number): number | undefined {
   const value = headers.get('retry-after');
   if (value === null) return undefined;
-  const seconds = Number(value);
-  const wait = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(value) - nowMs;
+  // Every date of HTTP begins with the name of a day; `Date.parse` would find dates in much else.
+  const isDate = value.charAt(0) >= 'A';
+  const wait = isDigits(value) ? Number(value) * 1000 : isDate ? Date.parse(value) - nowMs : Number.NaN;
   return Number.isNaN(wait) ? undefined : Math.min(Math.max(wait, 0), LONGEST_RETRY_AFTER_MS);
+}
+
+function isDigits(text: string): boolean {
+  return text !== '' && [...text].every((character) => character >= '0' && character <= '9');
 }
 
 let lastSecureUrl: string | undefined;
@@ -176,8 +181,13 @@ export function assertSecureUrl(url: string): void {
 
 /** Whether a URL's host is this machine by its very spelling; no name is looked up. */
 export function isLoopback(hostname: string): boolean {
-  if (hostname === 'localhost' || hostname === '[::1]' || hostname.endsWith('.localhost')) return true;
-  // URL parsing has made every IPv4 spelling four decimal numbers, so no name can start so and be an address.
+  if (hostname === 'localhost' || hostname === '[::1]') return true;
+  // URL parsing has made every IPv4 spelling four decimal numbers, and knows no host that looks so and is a name.
   const parts = hostname.split('.');
-  return parts.length === 4 && parts[0] === '127' && parts.every((part) => Number(part) <= 255);
+  return parts.length === 4 && parts[0] === '127' && parts.every(isByte);
+}
+
+function isByte(text: string): boolean {
+  const value = Number(text);
+  return value >= 0 && value <= 255 && String(value) === text;
 }

@@ -7,9 +7,12 @@ import type { Fetch } from './transport.ts';
 
 export interface ServerMetadata {
   readonly issuer: string;
-  readonly jwksUri: string | undefined;
-  readonly tokenEndpoint: string | undefined;
-  readonly introspectionEndpoint: string | undefined;
+  /**
+   * A URL of the metadata. Judged when it is asked for: a fault in another one does no harm.
+   *
+   * @throws ServiceAuthError `response_malformed`, also where it is absent, and `insecure_url`
+   */
+  url(member: 'jwks_uri' | 'token_endpoint' | 'introspection_endpoint'): string;
 }
 
 /**
@@ -24,6 +27,8 @@ export interface MetadataOptions {
   readonly fetch: Fetch;
   readonly now: () => number;
   readonly timeoutMs: number;
+  /** Ends the fetch under way. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Makes the metadata document of one issuer; nothing is fetched before it is read. */
@@ -32,13 +37,14 @@ export function createMetadataDocument(options: MetadataOptions): RemoteDocument
 }
 
 async function discover(options: MetadataOptions): Promise<{ value: ServerMetadata }> {
-  const { issuer, fetch, timeoutMs } = options;
+  const { issuer, fetch, timeoutMs, signal } = options;
   let first: unknown;
   for (const url of metadataUrls(issuer, options.discovery)) {
     try {
-      const { json } = await getJson(fetch, { url, timeoutMs });
+      const { json } = await getJson(fetch, { url, timeoutMs, signal });
       return { value: readMetadata(issuer, url, json) };
     } catch (error) {
+      signal?.throwIfAborted();
       first ??= error;
     }
   }
@@ -65,19 +71,15 @@ function readMetadata(issuer: string, url: string, json: JsonObject): ServerMeta
       `${withoutQuery(url)} names ${said}, but the configured issuer is ${JSON.stringify(issuer)}; they must be equal to the byte`,
     );
   }
-  const endpoint = (member: string): string | undefined => readEndpoint(issuer, url, json, member);
-  return {
-    issuer,
-    jwksUri: endpoint('jwks_uri'),
-    tokenEndpoint: endpoint('token_endpoint'),
-    introspectionEndpoint: endpoint('introspection_endpoint'),
-  };
+  return { issuer, url: (member) => readUrl(issuer, url, json, member) };
 }
 
 /** An issuer on https cannot send credentials or trust to plain http, loopback or not. */
-function readEndpoint(issuer: string, url: string, json: JsonObject, member: string): string | undefined {
+function readUrl(issuer: string, url: string, json: JsonObject, member: string): string {
   const value = own(json, member);
-  if (value === undefined) return undefined;
+  if (value === undefined || value === null) {
+    throw new ServiceAuthError('response_malformed', `the metadata of ${issuer} has no ${member}`);
+  }
   if (typeof value !== 'string' || !URL.canParse(value)) {
     throw new ServiceAuthError('response_malformed', `${withoutQuery(url)}: ${member} is not a URL`);
   }

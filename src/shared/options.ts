@@ -14,6 +14,11 @@ export class OptionChecker {
     throw new TypeError(`${this.#where}: ${option} must be ${rule}; got ${describe(actual)}`);
   }
 
+  /** As `fail`, for what may be a secret in the wrong place: only its kind is shown. */
+  failKind(option: string, rule: string, actual: unknown): never {
+    throw new TypeError(`${this.#where}: ${option} must be ${rule}; got ${kindOf(actual)}`);
+  }
+
   /** As `fail`, for a value that must not be shown. */
   failSecret(option: string, rule: string): never {
     throw new TypeError(`${this.#where}: ${option} must be ${rule}`);
@@ -28,7 +33,7 @@ export class OptionChecker {
   object(option: string, value: unknown, known: readonly string[]): Record<string, unknown>;
   object(option: string, value: unknown, known: readonly string[]): Record<string, unknown> {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      return this.fail(option, 'an object', value);
+      return this.failKind(option, 'an object', value);
     }
     for (const key of Object.keys(value)) {
       if (known.includes(key)) continue;
@@ -74,20 +79,34 @@ export class OptionChecker {
   // biome-ignore lint/complexity/noBannedTypes: any callable will do; its type is the caller's to know
   function<T extends Function>(option: string, value: T | undefined): T | undefined {
     if (value !== undefined && typeof value !== 'function') {
-      return this.fail(option, 'a function', value);
+      return this.failKind(option, 'a function', value);
     }
     return value;
   }
 
   oneOf<T extends string>(option: string, value: unknown, allowed: readonly T[]): T {
     if (!allowed.includes(value as T)) {
-      return this.fail(option, `one of ${allowed.map((item) => `'${item}'`).join(', ')}`, value);
+      const rule = `one of ${allowed.map((item) => `'${item}'`).join(', ')}`;
+      // A longer text is no misspelt word; a key or secret may be in the wrong place.
+      const isWord = typeof value === 'string' && value.length <= LONGEST_WORD;
+      return isWord ? this.fail(option, rule, value) : this.failKind(option, rule, value);
     }
     return value as T;
   }
 }
 
+const LONGEST_WORD = 24;
+
+function kindOf(value: unknown): string {
+  if (typeof value === 'string') return 'a text';
+  return Array.isArray(value) ? 'a list' : describe(value);
+}
+
 function describe(value: unknown): string {
+  // In URLs, readable or not, a user may have a password, and a query a key.
+  if (typeof value === 'string' && value.includes('@')) return 'a text with an @ in it';
+  if (typeof value === 'string' && value.includes('?'))
+    return `${describe(value.split('?', 1)[0])} and a query`;
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 100));
   if (Array.isArray(value)) return `[${value.slice(0, 5).map(describe).join(', ')}]`;
   if (typeof value === 'object' && value !== null) return 'an object';

@@ -75,6 +75,8 @@ function dispatch(dispatcher: UndiciDispatcher, request: TransportRequest): Prom
         method: body === undefined ? 'GET' : 'POST',
         headers: { 'accept-encoding': 'identity', ...headers },
         body: body ?? null,
+        // A program's own dispatcher may follow redirects; what is sent here is for nobody else.
+        maxRedirections: 0,
       },
       {
         onRequestStart(started) {

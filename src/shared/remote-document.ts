@@ -83,7 +83,7 @@ export function createRemoteDocument<T>(options: RemoteDocumentOptions<T>): Remo
   const { maxStaleMs = 24 * HOUR, coolDownMs = 10 * SECOND } = options;
 
   let current: Version<T> | undefined;
-  let failure: { error: ServiceAuthError; count: number; retryAt: number } | undefined;
+  let failure: { error: ServiceAuthError; count: number; at: number; retryAt: number } | undefined;
   let inFlight: Promise<T> | undefined;
   let lastAsked = Number.NEGATIVE_INFINITY;
 
@@ -127,9 +127,9 @@ export function createRemoteDocument<T>(options: RemoteDocumentOptions<T>): Remo
     const exponential = Math.min(SECOND * 2 ** (count - 1), LONGEST_BACK_OFF_MS);
     const asked = Math.min(error.retryAfterMs ?? 0, LONGEST_BACK_OFF_MS);
     const retryInMs = Math.max(exponential * (0.5 + 0.5 * random()), asked);
-    failure = { error, count, retryAt: Math.ceil(now() + retryInMs) };
-    options.onFailed?.(error, retryInMs);
     const time = now();
+    failure = { error, count, at: time, retryAt: Math.ceil(time + retryInMs) };
+    options.onFailed?.(error, retryInMs);
     if (current !== undefined && time >= current.freshUntil && time < current.usableUntil) {
       options.onStale?.(time - current.loadedAt);
     }
@@ -141,7 +141,8 @@ export function createRemoteDocument<T>(options: RemoteDocumentOptions<T>): Remo
   }
 
   function backingOff(): boolean {
-    return failure !== undefined && now() < failure.retryAt;
+    // A clock that was set back since must not make the pause longer.
+    return failure !== undefined && now() >= failure.at && now() < failure.retryAt;
   }
 
   function refuse(): never {
@@ -175,7 +176,7 @@ export function createRemoteDocument<T>(options: RemoteDocumentOptions<T>): Remo
 
   function refreshUnlessRecent(): MaybePromise<T | undefined> {
     if (inFlight !== undefined) return inFlight;
-    const isRecent = now() < lastAsked + coolDownMs;
+    const isRecent = now() >= lastAsked && now() < lastAsked + coolDownMs;
     // After a failure nobody knows what a fetch would have brought.
     if (backingOff() || (isRecent && failure !== undefined)) return refuse();
     if (isRecent) return undefined;

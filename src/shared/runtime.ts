@@ -46,6 +46,7 @@ export interface UndiciDispatcher {
       readonly method: 'GET' | 'POST';
       readonly headers: Readonly<Record<string, string>>;
       readonly body: string | null;
+      readonly maxRedirections: 0;
     },
     handler: UndiciHandler,
   ): boolean;

@@ -41,7 +41,9 @@ export function fetchTransport(fetch: Fetch): Transport {
       ...(body !== undefined && { body }),
     });
     const { status } = response;
-    const redirected = response.type === 'opaqueredirect' || (status >= 300 && status < 400);
+    // An injected fetch may have followed it in spite of what was asked.
+    const redirected =
+      response.redirected || response.type === 'opaqueredirect' || (status >= 300 && status < 400);
     if (redirected) void response.body?.cancel().catch(() => {});
     const bytes = redirected ? undefined : await readBounded(response, maxBytes);
     return { status, headers: response.headers, redirected, bytes };

@@ -1,4 +1,5 @@
 /** The protected routes that every adapter offers to the contract table. */
+import { deflateSync } from 'node:zlib';
 import { createVerifier, type Policy, type Verifier, type VerifierOptions } from '../../src/index.ts';
 import { certificatePem } from '../helpers/certificates.ts';
 import { statusListToken } from '../helpers/status-lists.ts';
@@ -21,6 +22,10 @@ export const metadataUrl = 'https://orders.example/.well-known/oauth-protected-r
 export const nonceSecret = 'a secret that makes the nonces of the contract';
 /** The list that tokens of these tests name: the first is valid, the second is not, the third is suspended. */
 export const statusUri = 'https://issuer.example/status/1';
+/** More than is unpacked. */
+const zeros = deflateSync(new Uint8Array(17 * 1024 * 1024)).toString('base64url');
+/** Of 8 bits each: valid, and two that applications may define. */
+const statuses = deflateSync(Uint8Array.of(0, 3, 255)).toString('base64url');
 /** No fewer than 32 bytes. */
 export const partnerSecret = 'a secret that is shared with the partner alone';
 
@@ -59,6 +64,12 @@ export function createRoutes(keys: readonly TestKey[]): readonly ProtectedRoute[
     fetch: async () => new Response(await statusListToken(keys[0], statusUri, [0, 1, 2])),
   });
 
+  const listing = (claims: object): Verifier =>
+    make({
+      issuer: { ...own, statusList: true },
+      fetch: async () => new Response(await statusListToken(keys[0], statusUri, [0], claims)),
+    });
+
   return [
     route('/dpop', {}, proofs),
     route('/dpop/write', { scope: 'orders:write' }, proofs),
@@ -89,6 +100,10 @@ export function createRoutes(keys: readonly TestKey[]): readonly ProtectedRoute[
       {},
       make({ issuer: { ...own, statusList: true }, fetch: async () => new Response('', { status: 500 }) }),
     ),
+    route('/status/elsewhere', {}, listing({ sub: 'https://issuer.example/status/2' })),
+    route('/status/expired', {}, listing({ exp: nowSeconds })),
+    route('/status/huge', {}, listing({ status_list: { bits: 8, lst: zeros } })),
+    route('/status/wide', { scope: 'orders:write' }, listing({ status_list: { bits: 8, lst: statuses } })),
     route('/actors', { actors: ['gateway'] }),
     route('/any'),
     route('/read', { scope: 'orders:read' }),

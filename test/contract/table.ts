@@ -559,13 +559,21 @@ async function introspectionRows(good: string): Promise<readonly Row[]> {
   ];
 }
 
+const statusAt = (idx: unknown): object => ({ status_list: { idx, uri: statusUri } });
+
 async function statusRows({ es256 }: Keys): Promise<readonly Row[]> {
+  const client = await createDpopClient();
   const row = async (name: string, idx: unknown, expected: Expected, path = '/status'): Promise<Row> => ({
     name: `status list: ${name}`,
     path,
-    authorization: bearer(await mint(es256, { status: { status_list: { idx, uri: statusUri } } })),
+    authorization: bearer(await mint(es256, { status: statusAt(idx) })),
     expected,
   });
+  const shaped = async (name: string, status: unknown, expected: Expected): Promise<Row> => ({
+    ...(await row(name, 0, expected)),
+    authorization: bearer(await mint(es256, { status })),
+  });
+  const none: Row = { ...(await row('none', 0, accepted())), authorization: bearer(await mint(es256)) };
   const actor = async (name: string, act: unknown, expected: Expected): Promise<Row> => ({
     name: `actors: ${name}`,
     path: '/actors',
@@ -581,6 +589,30 @@ async function statusRows({ es256 }: Keys): Promise<readonly Row[]> {
     await row('an index below zero', -1, invalid),
     await row('out of reach', 0, undecided, '/status/down'),
     await row('not asked for', 1, accepted(), '/any'),
+    await row('beyond what any list has', Number.MAX_SAFE_INTEGER, invalid),
+    await row('half an index', 0.5, invalid),
+    await row('no index', undefined, invalid),
+    await row('the list of another place', 0, undecided, '/status/elsewhere'),
+    await row('a list that has expired', 0, undecided, '/status/expired'),
+    await row('a list too large to unpack', 0, undecided, '/status/huge'),
+    await row('an application status', 1, invalid, '/status/wide'),
+    await row('the highest status', 2, invalid, '/status/wide'),
+    await row('valid, and a missing scope', 0, forbidden('orders:write'), '/status/wide'),
+    await row('not valid, and a missing scope', 1, invalid, '/status/wide'),
+    { ...none, name: 'status list: a token that names none' },
+    { ...none, name: 'status list: out of reach, and a token that names none', path: '/status/down' },
+    await shaped('a status without list', { other: {} }, accepted()),
+    await shaped('a status that is text', 'valid', invalid),
+    await shaped('a list without TLS', { status_list: { idx: 0, uri: 'http://issuer.example/1' } }, invalid),
+    await shaped('a list that is no object', { status_list: 0 }, invalid),
+    {
+      ...(await row('valid, and no proof for a bound token', 0, underDpop('invalid_dpop_proof'))),
+      authorization: `DPoP ${await mint(es256, { cnf: { jkt: client.jkt }, status: statusAt(0) })}`,
+    },
+    {
+      ...(await row('not valid, and no proof for a bound token', 1, underDpop('invalid_token'))),
+      authorization: `DPoP ${await mint(es256, { cnf: { jkt: client.jkt }, status: statusAt(1) })}`,
+    },
     await actor('the one that is allowed', { sub: 'gateway' }, accepted()),
     await actor('another', { sub: 'billing' }, forbidden()),
     await actor('an earlier one that is allowed', { sub: 'billing', act: { sub: 'gateway' } }, forbidden()),

@@ -56,15 +56,15 @@ export function describeCaller(caller: Caller | undefined): string {
   return JSON.stringify({ issuer, subject, clientId, kind, audience, scopes: [...scopes], tokenId });
 }
 
-type Listener = (request: IncomingMessage, response: ServerResponse) => void;
+export type Listener = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** Headers may be larger than Node's default, so that the verifier's own bound is what is tested. */
-async function overHttp(listener: Listener): Promise<Transport> {
+export async function overHttp(listener: Listener): Promise<Transport> {
   const server = createServer({ maxHeaderSize: 64 * 1024 }, listener);
   return overServer(server);
 }
 
-async function overServer(server: Server): Promise<Transport> {
+export async function overServer(server: Server): Promise<Transport> {
   if (!server.listening) await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {
@@ -93,7 +93,7 @@ async function overServer(server: Server): Promise<Transport> {
   };
 }
 
-function inProcess(handle: (request: Request) => Response | Promise<Response>): Transport {
+export function inProcess(handle: (request: Request) => Response | Promise<Response>): Transport {
   return {
     async send(sent) {
       const { method, path } = sent;
@@ -199,7 +199,7 @@ async function fastifyOverHttp(routes: readonly ProtectedRoute[], style: Style):
   return { send: transport.send, close: () => app.close() };
 }
 
-function injected(app: FastifyInstance): Transport {
+export function injected(app: FastifyInstance): Transport {
   return {
     async send(sent) {
       const { method, path } = sent;

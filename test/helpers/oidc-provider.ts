@@ -9,6 +9,8 @@ export interface OidcProvider {
   readonly issuer: string;
   /** Every request that came in, as `METHOD /path`. */
   readonly requests: readonly string[];
+  /** The private keys of `ordersByKey`, one for each of its algorithms. */
+  readonly clientKeys: readonly JWK[];
   close(): Promise<void>;
 }
 
@@ -21,43 +23,71 @@ export const billing: ProviderClient = { id: 'billing', secret: 'the secret of b
 /** The resource server's own client, which may introspect. */
 export const orders: ProviderClient = { id: 'orders', secret: 'the secret of orders' };
 
+/** The resource server as clients that authenticate in the body and by assertions. */
+export const ordersByPost: ProviderClient = { id: 'orders-post', secret: 'of orders, with : and + and %' };
+export const ordersByKey = 'orders-key';
+export const clientKeyAlgorithms = ['ES256', 'EdDSA', 'RS256', 'PS256'] as const;
+
 export const opaqueResource = 'https://opaque.orders.example';
 export const jwtResource = 'https://orders.example';
 
 export async function startOidcProvider(
-  options: { readonly dpopNonces?: boolean } = {},
+  options: { readonly dpopNonces?: boolean; readonly signedIntrospection?: boolean } = {},
 ): Promise<OidcProvider> {
   const requests: string[] = [];
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const provider = new Provider(issuer, await configuration(options.dpopNonces ?? false));
+  const clientKeys = await Promise.all(clientKeyAlgorithms.map((alg) => privateJwk(alg, `client-${alg}`)));
+  const { dpopNonces = false, signedIntrospection = true } = options;
+  const settings = await configuration(dpopNonces, signedIntrospection, clientKeys);
+  const provider = new Provider(issuer, settings);
   const handle = provider.callback();
   server.on('request', (request, response) => {
     requests.push(`${request.method} ${request.url}`);
     handle(request, response);
   });
-  return { issuer, requests, close: () => closeServer(server) };
+  return { issuer, requests, clientKeys, close: () => closeServer(server) };
 }
 
-async function configuration(dpopNonces: boolean): Promise<ConstructorParameters<typeof Provider>[1]> {
+async function configuration(
+  dpopNonces: boolean,
+  signedIntrospection: boolean,
+  clientKeys: readonly JWK[],
+): Promise<ConstructorParameters<typeof Provider>[1]> {
+  const clients = [
+    ...[billing, orders].map(({ id, secret }) => ({ client_id: id, client_secret: secret })),
+    {
+      client_id: ordersByPost.id,
+      client_secret: ordersByPost.secret,
+      token_endpoint_auth_method: 'client_secret_post' as const,
+    },
+    {
+      client_id: ordersByKey,
+      token_endpoint_auth_method: 'private_key_jwt' as const,
+      jwks: { keys: clientKeys.map(publicJwk) },
+    },
+  ];
   return {
-    clients: [billing, orders].map(({ id, secret }) => ({
-      client_id: id,
-      client_secret: secret,
+    clients: clients.map((client) => ({
+      ...client,
       grant_types: ['client_credentials'],
       redirect_uris: [],
       response_types: [],
       scope: 'orders:read',
     })),
-    clientDefaults: { id_token_signed_response_alg: 'ES256' },
+    clientDefaults: {
+      id_token_signed_response_alg: 'ES256',
+      ...(signedIntrospection && { introspection_signed_response_alg: 'ES256' }),
+    },
     scopes: ['orders:read'],
-    jwks: { keys: [await privateJwk()] },
+    jwks: { keys: [await privateJwk('ES256', 'signing-1')] },
     cookies: { keys: [randomBytes(32).toString('hex')] },
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
       introspection: { enabled: true },
+      jwtIntrospection: { enabled: signedIntrospection },
       revocation: { enabled: true },
       dPoP: { enabled: true, ...(dpopNonces && { nonceSecret: randomBytes(32), requireNonce: () => true }) },
       resourceIndicators: {
@@ -74,9 +104,13 @@ async function configuration(dpopNonces: boolean): Promise<ConstructorParameters
   };
 }
 
-async function privateJwk(): Promise<JWK> {
-  const { privateKey } = await generateKeyPair('ES256', { extractable: true });
-  return { ...(await exportJWK(privateKey)), kid: 'signing-1', use: 'sig', alg: 'ES256' };
+async function privateJwk(alg: string, kid: string): Promise<JWK> {
+  const { privateKey } = await generateKeyPair(alg, { extractable: true });
+  return { ...(await exportJWK(privateKey)), kid, use: 'sig', alg };
+}
+
+function publicJwk({ d, p, q, dp, dq, qi, ...rest }: JWK): JWK {
+  return rest;
 }
 
 async function closeServer(server: Server): Promise<void> {

@@ -194,7 +194,9 @@ describe('service-auth issuer', () => {
     const { code, stderr } = await start(['issuer', '--port', '0'], { SERVICE_AUTH_ADMIN_TOKEN: 'canary' })
       .ended;
     expect(code).toBe(2);
-    expect(stderr).toContain('SERVICE_AUTH_ADMIN_TOKEN must have 16 characters or more');
+    expect(stderr).toContain(
+      'SERVICE_AUTH_ADMIN_TOKEN must be a text of at least 16 visible ASCII characters',
+    );
     expect(stderr).not.toContain('canary');
   });
 });

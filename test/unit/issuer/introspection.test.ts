@@ -186,7 +186,7 @@ it.each([[[ORDERS, BILLING]], [[BILLING]]])(
     const harness = createHarness();
     const worker = await harness.register({ resources: [ORDERS, BILLING] });
     const reader = await harness.register({ resources: own });
-    const token = await harness.token(worker);
+    const token = await harness.token(worker, { resource: [ORDERS, BILLING] });
     expect((await harness.post('/introspect', { token }, reader)).body.aud).toEqual([ORDERS, BILLING]);
   },
 );

@@ -133,13 +133,18 @@ describe('paths and methods', () => {
 });
 
 describe('what fails inside', () => {
-  it('is a 500 that says nothing, and an event that names the error alone', async () => {
+  it('is a 503 that says nothing, and an event that names the error alone', async () => {
     const harness = createHarness();
     const service = await harness.register();
     const findService = () => Promise.reject(new RangeError(`canary ${service.clientSecret}`));
     const broken = createHarness({ storage: { ...harness.storage, findService } });
-    const { status, text } = await broken.post('/token', { grant_type: 'client_credentials' }, service);
-    expect(status).toBe(500);
+    const { status, headers, text } = await broken.post(
+      '/token',
+      { grant_type: 'client_credentials' },
+      service,
+    );
+    expect(status).toBe(503);
+    expect(headers.get('retry-after')).toBe('1');
     expect(text).not.toContain('canary');
     expect(broken.events).toEqual([
       {

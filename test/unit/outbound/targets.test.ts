@@ -127,14 +127,12 @@ describe('threat 21: a URL is covered only by a target that names its origin', (
         { origin: 'https://api.internal', pathPrefix: '/api' },
       ]),
     );
-    for (const text of [
-      'https://orders.internal/',
-      'https://orders.internal/\t@evil.example',
-      'http://[::1]:8080/x',
-    ]) {
+    for (const text of ['https://orders.internal/', 'http://[::1]:8080/x']) {
       expect(ofPlainText(text)?.origin).toBe(new URL(text).origin);
     }
     for (const text of [
+      'https://orders.internal/\t@evil.example',
+      'https://orders.internal/\\x',
       'https://orders.internal',
       'https://orders.internalx',
       'https://orders.internal:',
@@ -267,10 +265,7 @@ describe('the option', () => {
 
   it.each<[unknown, string]>([
     [[], "targets must be a non-empty list of origins or targets, or '*'"],
-    [
-      'https://a.example',
-      'targets must be a non-empty list of origins or targets, or \'*\'; got "https://a.example"',
-    ],
+    ['https://a.example', "targets must be a non-empty list of origins or targets, or '*'; got a text"],
     [[7], 'targets must be an object; got 7'],
     [[{}], 'targets.origin must be an origin such as'],
     [['a.example'], 'targets.origin must be an origin such as'],

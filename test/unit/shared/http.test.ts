@@ -136,7 +136,6 @@ describe('https', () => {
     'http://127.1.2.3',
     'http://0x7f.1',
     'http://[::1]:80',
-    'http://api.localhost',
   ])('%s is allowed', (url) => {
     expect(() => assertSecureUrl(url)).not.toThrow();
   });
@@ -145,6 +144,8 @@ describe('https', () => {
     'http://a.example',
     'http://127.0.0.1.evil.example',
     'http://localhost.evil.example',
+    'http://api.localhost',
+    'http://127.0.0.1e1',
     'http://10.0.0.1',
     'http://[::2]',
     'http://user@evil.example:80@127.0.0.1.evil.example',

@@ -27,7 +27,17 @@ describe('messages name where, option, rule and value', () => {
     [() => check.function('call', {} as () => void), 'createThing: call must be a function; got an object'],
     [() => check.oneOf('mode', 'x', ['a', 'b']), "createThing: mode must be one of 'a', 'b'; got \"x\""],
     [() => check.object('options', null, []), 'createThing: options must be an object; got null'],
-    [() => check.object('options', ['a'], []), 'createThing: options must be an object; got ["a"]'],
+    [() => check.object('options', ['a'], []), 'createThing: options must be an object; got a list'],
+    [() => check.object('options', 'a secret', []), 'createThing: options must be an object; got a text'],
+    [
+      () => check.oneOf('mode', 'a secret that is longer than any word', ['a']),
+      "createThing: mode must be one of 'a'; got a text",
+    ],
+    [
+      () => check.string('url', 'x', 'a URL') && check.fail('url', 'a URL', 'https://user:password@ho st'),
+      'createThing: url must be a URL; got a text with an @ in it',
+    ],
+    [() => check.headerText('realm', 'a\nb'), 'createThing: realm must be printable ASCII; got "a\\nb"'],
     [
       () => check.failSecret('secret', 'at least 32 bytes long'),
       'createThing: secret must be at least 32 bytes long',

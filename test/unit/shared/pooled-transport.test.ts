@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { getGlobalDispatcher, MockAgent, setGlobalDispatcher } from 'undici';
+import { Agent, getGlobalDispatcher, interceptors, MockAgent, setGlobalDispatcher } from 'undici';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { requestBytes } from '../../../src/shared/http.ts';
 import { createPooledTransport } from '../../../src/shared/pooled-transport.ts';
@@ -39,6 +39,29 @@ function send(changes: object = {}): Promise<TransportAnswer> {
 const textOf = ({ bytes }: TransportAnswer): string => new TextDecoder().decode(bytes);
 
 describe('createPooledTransport on Node with undici', () => {
+  it('threat 21: follows no redirect, even where the program made its dispatcher follow them', async () => {
+    const program = getGlobalDispatcher();
+    const follows = new Agent().compose(interceptors.redirect({ maxRedirections: 5 }));
+    setGlobalDispatcher(follows);
+    let stolen = 0;
+    const stranger = createServer((_request, response) => {
+      stolen++;
+      response.end('{"active":true}');
+    });
+    try {
+      await new Promise<void>((resolve) => stranger.listen(0, '127.0.0.1', resolve));
+      const { port } = stranger.address() as AddressInfo;
+      server.on('request', (_request, response) => {
+        response.writeHead(307, { location: `http://127.0.0.1:${port}/` }).end();
+      });
+      expect(await send()).toMatchObject({ status: 307, redirected: true });
+      expect(stolen).toBe(0);
+    } finally {
+      setGlobalDispatcher(program);
+      stranger.close();
+    }
+  });
+
   it('posts, and brings status, headers and body', async () => {
     let seen: unknown[] = [];
     server.on('request', async (request, response) => {

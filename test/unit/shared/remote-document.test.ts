@@ -78,6 +78,14 @@ describe('reading', () => {
 });
 
 describe('failures', () => {
+  it('threat 25: put nothing off for longer where the clock is set back', async () => {
+    const document = make();
+    load.mockRejectedValueOnce(down);
+    await expect(document.read()).rejects.toThrow();
+    time -= HOUR;
+    expect(await document.read()).toBe(1);
+  });
+
   it('back off, longer each time, and are shared by all readers', async () => {
     fails();
     const document = make();

@@ -1,0 +1,145 @@
+/** Opaque tokens that were not seen before (RFC 7662), against a bare POST of the same form. */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import * as openid from 'openid-client';
+import { createVerifier } from 'service-auth';
+import { Pool } from 'undici';
+import { batchOf, type Contender } from './harness.ts';
+import { audience, createSigner, issuer } from './tokens.ts';
+
+const AT_ONCE = 32;
+const clientId = 'orders';
+const clientSecret = 'a secret of the usual length, made for the benchmark alone';
+const credentials = `${encodeURIComponent(clientId)}:${encodeURIComponent(clientSecret)}`;
+const headers = {
+  accept: 'application/json',
+  authorization: `Basic ${Buffer.from(credentials).toString('base64')}`,
+  'content-type': 'application/x-www-form-urlencoded',
+};
+
+/** Judges one token; rejects where it is refused. */
+type Ask = (token: string) => unknown;
+
+let made = 0;
+/** An opaque token; the number in front keeps them apart. */
+const newToken = (): string => `${`${made++}`.padStart(10, '0')}-dGhlIHNhbWUgbGVuZ3RoIGFzIHVzdWFs`;
+
+/** Every token is new, 32 at once. */
+export async function introspection(): Promise<readonly Contender[]> {
+  const origin = await startServer();
+  return [
+    misses('floor: undici, pool.request', bare(origin)),
+    misses('service-auth, whole authenticate', await ours(origin)),
+    misses('openid-client, tokenIntrospection', viaOpenidClient(origin)),
+    misses('global fetch', viaFetch(origin)),
+  ];
+}
+
+/** Every round brings one new token in as many requests as there are operations, all at once. */
+export async function introspectionShared(): Promise<readonly Contender[]> {
+  const origin = await startServer();
+  const [askBare, ask] = [bare(origin), await ours(origin)];
+  return [
+    {
+      name: 'floor: undici, pool.request, a call each',
+      run: (_, count) => together(newToken(), count, askBare),
+    },
+    {
+      name: 'service-auth, one call for all',
+      run: async (_, count) => {
+        const before = await callsSoFar(origin);
+        await together(newToken(), count, ask);
+        const calls = (await callsSoFar(origin)) - before;
+        if (calls !== 1) throw new Error(`${count} requests with one token made ${calls} calls`);
+      },
+    },
+  ];
+}
+
+function misses(name: string, ask: Ask): Contender {
+  const batch = batchOf(newToken);
+  const run = async (): Promise<void> => {
+    let at = 0;
+    const work = async (): Promise<void> => {
+      for (let token = batch.items[at++]; token !== undefined; token = batch.items[at++]) await ask(token);
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, work));
+  };
+  return { name, prepare: batch.prepare, run };
+}
+
+async function together(token: string, count: number, ask: Ask): Promise<void> {
+  await Promise.all(Array.from({ length: count }, () => ask(token)));
+}
+
+function bare(origin: string): Ask {
+  const pool = new Pool(origin, { connections: AT_ONCE });
+  return async (token) => {
+    const { body } = await pool.request({
+      path: '/introspect',
+      method: 'POST',
+      headers,
+      body: formOf(token),
+    });
+    mustBeActive(await body.json());
+  };
+}
+
+async function ours(origin: string): Promise<Ask> {
+  const introspection = { endpoint: `${origin}/introspect`, clientId, clientSecret };
+  // Keys of its own, though no JWT comes: otherwise they would be looked for at the issuer.
+  const { jwk } = await createSigner('ES256');
+  const verifier = createVerifier({ issuer: { issuer, jwks: { keys: [jwk] }, introspection }, audience });
+  const guard = verifier.guard({ scope: 'orders:read' });
+  return async (token) => {
+    const value = `Bearer ${token}`;
+    const outcome = await guard({ method: 'GET', url: '/orders', headers: { get: () => value } });
+    if (!outcome.ok) throw new Error(`a token of the benchmark was refused: ${outcome.rejection.reason}`);
+  };
+}
+
+function viaOpenidClient(origin: string): Ask {
+  const server = { issuer, introspection_endpoint: `${origin}/introspect` };
+  const authentication = openid.ClientSecretBasic(clientSecret);
+  const configuration = new openid.Configuration(server, clientId, clientSecret, authentication);
+  openid.allowInsecureRequests(configuration);
+  return async (token) => mustBeActive(await openid.tokenIntrospection(configuration, token));
+}
+
+function viaFetch(origin: string): Ask {
+  return async (token) => {
+    const body = formOf(token);
+    const response = await fetch(`${origin}/introspect`, { method: 'POST', headers, body });
+    mustBeActive(await response.json());
+  };
+}
+
+function formOf(token: string): string {
+  return `token=${token}&token_type_hint=access_token`;
+}
+
+function mustBeActive(answer: unknown): void {
+  const isActive = typeof answer === 'object' && answer !== null && 'active' in answer && answer.active;
+  if (isActive !== true) throw new Error('the endpoint of the benchmark refused a token');
+}
+
+async function callsSoFar(origin: string): Promise<number> {
+  return Number(await (await fetch(origin)).text());
+}
+
+let started: Promise<string> | undefined;
+
+/** One server for all tables, which ends with this process and does not hold it. */
+function startServer(): Promise<string> {
+  started ??= start();
+  return started;
+}
+
+async function start(): Promise<string> {
+  const server = fork(fileURLToPath(new URL('introspection-server.ts', import.meta.url)));
+  const [port]: unknown[] = await once(server, 'message');
+  server.unref();
+  server.channel?.unref();
+  return `http://127.0.0.1:${port}`;
+}

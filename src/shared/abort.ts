@@ -1,0 +1,50 @@
+/** Aborting: many may wait under one signal, so each signal gets one listener, and no warning of too many. */
+const watchers = new WeakMap<AbortSignal, Watcher>();
+
+/** Calls back once the signal is aborted, at once if it is; gives the function that takes the callback off. */
+export function onAbort(signal: AbortSignal, callback: () => void): () => void {
+  if (signal.aborted) {
+    callback();
+    return () => {};
+  }
+  const watcher = watchers.get(signal) ?? watch(signal);
+  watcher.add(callback);
+  return () => watcher.remove(callback);
+}
+
+interface Watcher {
+  add(callback: () => void): void;
+  remove(callback: () => void): void;
+}
+
+function watch(signal: AbortSignal): Watcher {
+  const callbacks = new Set<() => void>();
+  const callAll = (): void => {
+    for (const callback of [...callbacks]) callback();
+  };
+  signal.addEventListener('abort', callAll);
+  const watcher: Watcher = {
+    add: (callback) => void callbacks.add(callback),
+    remove(callback) {
+      // Runtimes keep a signal made of others alive for as long as somebody listens to it.
+      if (!callbacks.delete(callback) || callbacks.size > 0) return;
+      signal.removeEventListener('abort', callAll);
+      watchers.delete(signal);
+    },
+  };
+  watchers.set(signal, watcher);
+  return watcher;
+}
+
+/**
+ * Waits for a promise only as long as the signal allows. What is waited for goes on, for others wait for it too.
+ *
+ * @throws the signal's reason once it is aborted.
+ */
+export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const off = onAbort(signal, () => reject(signal.reason));
+    promise.then(resolve, reject).finally(off);
+  });
+}
