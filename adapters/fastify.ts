@@ -6,6 +6,7 @@ import {
   createProtectedResource,
   type Guard,
   type Policy,
+  type ProtectedResource,
   type ProtectedResourceOptions,
   resolveVerifier,
   type VerifierSource,
@@ -60,6 +61,7 @@ const plugin: FastifyPluginAsync<ServiceAuthPluginOptions> = async (app, options
   app.addHook('onRoute', (route) => void guardOf(route.config?.serviceAuth));
   // `onRoute` never hears of routes declared before the plugin was loaded, this hook runs for them as well.
   app.addHook('onRequest', (request, reply, done) => {
+    if (answerMetadata(request, reply)) return;
     const guard = request.is404 ? undefined : guardOf(request.routeOptions.config.serviceAuth);
     if (guard === undefined) done();
     else protect(guard, request, reply, done);
@@ -113,6 +115,27 @@ function conclude(outcome: AuthOutcome, request: FastifyRequest, reply: FastifyR
  */
 export default fastifyPlugin(plugin, { name: 'service-auth', fastify: '>=5' });
 
+/** By server: a route that matches every path may be protected, but these documents are open. */
+const documents = new WeakMap<object, ProtectedResource[]>();
+
+function answerMetadata({ method, originalUrl: url, server }: FastifyRequest, reply: FastifyReply): boolean {
+  for (const document of documents.get(server.server) ?? []) {
+    const found = document.answer({ method, url });
+    if (found === undefined) continue;
+    reply.code(found.status).headers(found.headers).send(Buffer.from(found.body));
+    return true;
+  }
+  return false;
+}
+
+const metadataPlugin: FastifyPluginAsync<ProtectedResourceOptions> = async (app, options) => {
+  documents.set(app.server, [...(documents.get(app.server) ?? []), createProtectedResource(options)]);
+  // No route: in the path of one, colons and stars would be patterns.
+  app.addHook('onRequest', (request, reply, done) => {
+    if (!answerMetadata(request, reply)) done();
+  });
+};
+
 /**
  * A plugin that serves the protected resource metadata at its well-known path, open also under `global`. RFC 9728.
  *
@@ -130,19 +153,7 @@ export default fastifyPlugin(plugin, { name: 'service-auth', fastify: '>=5' });
  * });
  * ```
  */
-export const protectedResource: FastifyPluginAsync<ProtectedResourceOptions> = async (app, options) => {
-  const metadata = createProtectedResource(options);
-  app.route({
-    method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    url: metadata.path,
-    config: { serviceAuth: false },
-    handler: (request, reply) => {
-      const {
-        status = 405,
-        headers = {},
-        body = '',
-      } = metadata.answer({ method: request.method, url: metadata.path }) ?? {};
-      reply.code(status).headers(headers).send(Buffer.from(body));
-    },
-  });
-};
+export const protectedResource: FastifyPluginAsync<ProtectedResourceOptions> = fastifyPlugin(metadataPlugin, {
+  name: 'service-auth-protected-resource',
+  fastify: '>=5',
+});

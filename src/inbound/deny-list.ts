@@ -8,11 +8,15 @@ export interface DenyList {
   /** Adds an entry that lasts until `expiresAt` (epoch milliseconds) at least. @throws ServiceAuthError `deny_list_full` */
   add(what: Denied, expiresAt?: number): void;
   denies(caller: Caller, token: string): boolean;
+  /** Grows with each entry: who waited for something may see whether there is anything new to ask. */
+  readonly additions: number;
   readonly size: number;
 }
 
 export interface DenyListOptions {
   readonly now: () => number;
+  /** How far ahead the clocks of issuers may be; their newest tokens are meant too. */
+  readonly toleranceMs?: number;
   readonly maxEntries?: number;
   /** How long an entry lasts where the expiry of its tokens is not known. */
   readonly defaultMs?: number;
@@ -28,11 +32,13 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 /** The largest clock tolerance of a verifier: so long after its `exp` may a token still be good. */
 const GRACE_MS = 10 * 60 * 1000;
 
-export function createDenyList({ now, maxEntries = 100_000, defaultMs = DAY_MS }: DenyListOptions): DenyList {
+export function createDenyList(options: DenyListOptions): DenyList {
+  const { now, toleranceMs = 0, maxEntries = 100_000, defaultMs = DAY_MS } = options;
   const tokens = new Map<string, Entry>();
   const ids = new Map<string, Entry>();
   const clients = new Map<string, Entry>();
   const all = [tokens, ids, clients];
+  let additions = 0;
   const size = (): number => tokens.size + ids.size + clients.size;
 
   /** Only dead entries make room: to forget a live one would let a token in that was taken back. */
@@ -60,6 +66,8 @@ export function createDenyList({ now, maxEntries = 100_000, defaultMs = DAY_MS }
   function isDenied(entries: Map<string, Entry>, key: string | undefined, caller: Caller): boolean {
     const entry = key === undefined ? undefined : entries.get(key);
     if (entry === undefined || (caller.issuedAt ?? 0) * 1000 > entry.issuedUntil) return false;
+    // Of a client's tokens only those that do not say when they were issued can be newer than such an entry.
+    if (entries === clients && now() - GRACE_MS >= entry.expiresAt) return false;
     // A token that outlives its entry has to be remembered as long as it lives.
     entry.expiresAt = Math.max(entry.expiresAt, caller.expiresAt * 1000);
     return true;
@@ -67,9 +75,10 @@ export function createDenyList({ now, maxEntries = 100_000, defaultMs = DAY_MS }
 
   return {
     add(what, expiresAt = now() + defaultMs) {
+      additions++;
       if ('token' in what) put(tokens, what.token, Number.POSITIVE_INFINITY, expiresAt);
       else if ('jti' in what) put(ids, what.jti, Number.POSITIVE_INFINITY, expiresAt);
-      else put(clients, what.clientId, now(), expiresAt);
+      else put(clients, what.clientId, now() + toleranceMs, expiresAt);
     },
     denies(caller, token) {
       if (size() === 0) return false;
@@ -78,6 +87,9 @@ export function createDenyList({ now, maxEntries = 100_000, defaultMs = DAY_MS }
         isDenied(ids, caller.tokenId, caller) ||
         isDenied(clients, caller.clientId, caller)
       );
+    },
+    get additions() {
+      return additions;
     },
     get size() {
       return size();

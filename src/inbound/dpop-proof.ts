@@ -1,4 +1,5 @@
 /** Judges DPoP proofs (RFC 9449 section 4.3), save for their being used twice. */
+import { decodeBase64url } from '../shared/base64url.ts';
 import {
   importPublicKey,
   type Jwk,
@@ -54,6 +55,8 @@ interface ProofKey extends JwsHeader {
 const LONGEST_PROOF = 8 * 1024;
 const LONGEST_JTI = 256;
 const MOST_KEYS = 10_000;
+/** Enough for RSA keys of 8192 bits. */
+const LONGEST_REMEMBERED_HEADER = 2048;
 /** The members of private and symmetric keys (RFC 7518 section 6). */
 const secretMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 
@@ -63,6 +66,8 @@ export function createProofVerifier(rules: ProofRules): ProofVerifier {
   let keys = new Map<string, ProofKey>();
 
   function remember(headerSegment: string, key: ProofKey): void {
+    // A client that varies its header must not fill the memory either.
+    if (headerSegment.length > LONGEST_REMEMBERED_HEADER) return;
     if (keys.size >= MOST_KEYS) keys = new Map();
     keys.set(headerSegment, key);
   }
@@ -101,13 +106,38 @@ function checkHeader({ alg, typ, jwk }: JwsHeader, algorithms: ReadonlySet<strin
   if (kind !== 'dpop+jwt' && kind !== 'application/dpop+jwt')
     return refuse('malformed_proof', 'typ dpop+jwt', typ);
   if (!algorithms.has(alg)) return refuse('proof_algorithm_not_allowed', [...algorithms].join(' '), alg);
-  if (!isVerificationJwk(jwk)) return refuse('malformed_proof', 'jwk as a public signature key');
+  if (!isVerificationJwk(jwk) || !isSpeltOut(jwk)) {
+    return refuse('malformed_proof', 'jwk as a public signature key');
+  }
   if (secretMembers.some((member) => Object.hasOwn(jwk, member))) {
     return refuse('malformed_proof', 'jwk without private members');
   }
   // `isVerificationJwk` has looked at alg's own name; the list above holds key algorithms alone.
   const fits = keyFitsAlgorithm(jwk, alg as KeyAlgorithm) && (jwk.alg === undefined || jwk.alg === alg);
   return fits ? undefined : refuse('malformed_proof', `jwk as a key for ${alg}`);
+}
+
+/** One key must have one thumbprint: numbers in their shortest, coordinates in their full length (RFC 7518 section 6). */
+function isSpeltOut({ kty, crv, n, e, x, y }: Jwk): boolean {
+  if (kty === 'RSA') return isShortest(n) && isShortest(e);
+  const length = coordinateBytes.get(crv);
+  return hasLength(x, length) && (kty === 'OKP' || hasLength(y, length));
+}
+
+const coordinateBytes: ReadonlyMap<unknown, number> = new Map([
+  ['P-256', 32],
+  ['P-384', 48],
+  ['P-521', 66],
+  ['Ed25519', 32],
+]);
+
+function hasLength(value: unknown, length: number | undefined): boolean {
+  return typeof value === 'string' && decodeBase64url(value)?.length === length;
+}
+
+function isShortest(value: unknown): boolean {
+  const [first = 0] = (typeof value === 'string' && decodeBase64url(value)) || [];
+  return first !== 0;
 }
 
 function importKey(header: JwsHeader): MaybePromise<ProofKey | Fault> {

@@ -46,6 +46,7 @@ export interface IntrospectorOptions
 
 /** The cache keeps at most two generations of these. */
 const MOST_REFUSED = 5000;
+const MOST_REFUSED_CHARACTERS = 4_000_000;
 const MOST_AT_ONCE = 64;
 const MOST_WAITING = 1000;
 const OVERLOADED_RETRY_MS = 1000;
@@ -60,14 +61,15 @@ export function createIntrospector(options: IntrospectorOptions): Introspector {
   const limit = createConcurrencyLimit(MOST_AT_ONCE, MOST_WAITING);
   const inFlight = new Map<string, Promise<ActiveToken | Fault>>();
   // Apart from the active ones, so that made-up tokens push out none of those.
-  const refused = createTokenCache<Refusal>(MOST_REFUSED);
+  const refused = createTokenCache<Refusal>(MOST_REFUSED, MOST_REFUSED_CHARACTERS);
 
   function introspect(token: string): MaybePromise<ActiveToken | Fault> {
     const refusal = refused.get(token);
     if (refusal !== undefined && now() < refusal.until) return refusal.fault;
     const running = inFlight.get(token);
     if (running !== undefined) return running;
-    const asked = limit.run(() => ask(token));
+    let forgotten = (): boolean => false;
+    const asked = limit.run(() => ask(token, () => forgotten()));
     if (asked === undefined)
       throw new UndecidedError('overloaded', 'too many tokens to introspect', {
         issuer,
@@ -78,10 +80,11 @@ export function createIntrospector(options: IntrospectorOptions): Introspector {
       if (inFlight.get(token) === answer) inFlight.delete(token);
     });
     inFlight.set(token, answer);
+    forgotten = () => inFlight.get(token) !== answer;
     return answer;
   }
 
-  async function ask(token: string): Promise<ActiveToken | Fault> {
+  async function ask(token: string, isForgotten: () => boolean): Promise<ActiveToken | Fault> {
     const key = store && (await storeKey(token, options).catch(() => undefined));
     const stored = key === undefined ? undefined : await readStore(store, key);
     const known = stored && activeUntil(stored.claims, Math.min(stored.storedAt, now()));
@@ -95,7 +98,7 @@ export function createIntrospector(options: IntrospectorOptions): Introspector {
     }
     const answer = activeUntil(claims, now());
     // Not what was forgotten meanwhile: it would come back to every instance.
-    if (key !== undefined && inFlight.has(token))
+    if (key !== undefined && !isForgotten())
       void writeStore(store, key, claims, now(), answer.believedUntilMs);
     return answer;
   }

@@ -3,6 +3,7 @@ import { Fault } from '../shared/fault.ts';
 import { own } from '../shared/json.ts';
 import { andThen, attempt, type MaybePromise } from '../shared/maybe-async.ts';
 import { OptionChecker } from '../shared/options.ts';
+import { readScopeNames } from '../shared/scope.ts';
 import { UndecidedError } from '../shared/undecided.ts';
 import type { Caller } from './caller.ts';
 import { namesAny } from './claims.ts';
@@ -139,14 +140,7 @@ function readScopePolicy(check: OptionChecker, option: ScopePolicy): ReadScope {
   if (isAny && check.strings('scope', list).some((text) => text.includes(' '))) {
     check.fail('scope', 'of single scopes within anyOf', list);
   }
-  const names = check
-    .strings('scope', list)
-    .flatMap((text) => text.split(' '))
-    .filter((name) => name !== '');
-  for (const name of names) {
-    if (!/^[\x21\x23-\x5b\x5d-\x7e]+$/.test(name)) check.fail('scope', 'of the characters of RFC 6749', name);
-  }
-  return { names: Object.freeze(names), any: isAny };
+  return { names: readScopeNames(check, 'scope', list), any: isAny };
 }
 
 function judgeScope({ names, any }: ReadScope): QuickJudge {

@@ -1,7 +1,8 @@
 import { listFromEnvironment, missing } from '../environment.ts';
 import { type KeyAlgorithm, keyAlgorithms } from '../shared/crypto.ts';
 import { OptionChecker } from '../shared/options.ts';
-import { checkSecureUrl } from '../shared/url-options.ts';
+import { readScopeNames } from '../shared/scope.ts';
+import { checkIssuerUrl, checkSecureUrl } from '../shared/url-options.ts';
 import type { HttpAnswer } from './challenge.ts';
 
 /** What a service says about itself to clients that look for it (RFC 9728 section 2). */
@@ -41,6 +42,8 @@ const known = [
   'resourceDocumentation',
 ] as const satisfies readonly (keyof ProtectedResourceOptions)[];
 
+const WELL_KNOWN = '/.well-known/oauth-protected-resource';
+
 /**
  * Makes the metadata document of a protected resource; what every adapter's `protectedResource` is built on.
  *
@@ -66,7 +69,7 @@ export function createProtectedResource(given: ProtectedResourceOptions): Protec
   const options = check.object('options', given, known);
   const resource = readResource(check, options.resource);
   const { pathname } = new URL(resource);
-  const path = `/.well-known/oauth-protected-resource${pathname === '/' ? '' : pathname}`;
+  const path = `${WELL_KNOWN}${pathname === '/' ? '' : pathname}`;
   const body = JSON.stringify({ resource, ...readMembers(check, options) });
   const found: HttpAnswer = Object.freeze({
     status: 200,
@@ -86,7 +89,8 @@ export function createProtectedResource(given: ProtectedResourceOptions): Protec
   return Object.freeze({
     path,
     answer({ method, url }) {
-      if (pathOf(url) !== path) return undefined;
+      // Nearly every request is for something else, and parsing costs more than looking.
+      if (!url.includes(WELL_KNOWN) || pathOf(url) !== path) return undefined;
       return method === 'GET' || method === 'HEAD' ? found : notAllowed;
     },
   } satisfies ProtectedResource);
@@ -107,18 +111,22 @@ function readMembers(check: OptionChecker, options: ProtectedResourceOptions): R
     options[name] === undefined ? undefined : check.string(name, options[name]);
   const boolean = (name: keyof ProtectedResourceOptions): unknown =>
     options[name] === undefined ? undefined : check.boolean(name, options[name]);
-  for (const algorithm of options.dpopSigningAlgValuesSupported ?? []) {
-    check.oneOf('dpopSigningAlgValuesSupported', algorithm, keyAlgorithms);
+  const algorithms = 'dpopSigningAlgValuesSupported';
+  for (const algorithm of check.strings(algorithms, options[algorithms] ?? keyAlgorithms)) {
+    check.oneOf(algorithms, algorithm, keyAlgorithms);
   }
+  const { scopesSupported: scopes, resourceDocumentation: documentation } = options;
   return {
-    authorization_servers: check.strings('authorizationServers', servers),
-    scopes_supported: strings('scopesSupported'),
+    authorization_servers: check
+      .strings('authorizationServers', servers)
+      .map((issuer) => checkIssuerUrl(check, issuer, 'authorizationServers')),
+    scopes_supported: scopes && readScopeNames(check, 'scopesSupported', scopes),
     bearer_methods_supported: ['header'],
     dpop_signing_alg_values_supported: strings('dpopSigningAlgValuesSupported'),
     dpop_bound_access_tokens_required: boolean('dpopBoundAccessTokensRequired'),
     tls_client_certificate_bound_access_tokens: boolean('tlsClientCertificateBoundAccessTokens'),
     resource_name: string('resourceName'),
-    resource_documentation: string('resourceDocumentation'),
+    resource_documentation: documentation && checkSecureUrl(check, 'resourceDocumentation', documentation),
   };
 }
 

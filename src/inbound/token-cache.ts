@@ -17,19 +17,26 @@ export interface TokenCache<T> {
 const TAIL = 22;
 
 /**
- * Makes a cache that keeps at least the `maxTokens` tokens used last, and never more than twice as many.
+ * Makes a cache that keeps at least the `maxTokens` tokens used last (fewer, where those have more than
+ * `maxCharacters` together), and never more than twice as many.
  */
-export function createTokenCache<T>(maxTokens: number): TokenCache<T> {
+export function createTokenCache<T>(
+  maxTokens: number,
+  maxCharacters: number = Number.POSITIVE_INFINITY,
+): TokenCache<T> {
   type Entry = { readonly token: string; readonly value: T };
   let young = new Map<string, Entry>();
   let old = new Map<string, Entry>();
+  let characters = 0;
 
   function insert(tail: string, entry: Entry): void {
-    if (young.size >= maxTokens) {
+    if (young.size >= maxTokens || characters >= maxCharacters) {
       old = young;
       young = new Map();
+      characters = 0;
     }
     young.set(tail, entry);
+    characters += entry.token.length;
   }
 
   return {

@@ -52,6 +52,10 @@ export interface TokenVerifier {
    * @throws UndecidedError (or rejects) where keys or introspection are out of reach.
    */
   verify(token: string): MaybePromise<AcceptedToken | Fault>;
+  /** How often something was invalidated so far. */
+  invalidations(): number;
+  /** Whether a token that verified was invalidated since. */
+  recheck(accepted: AcceptedToken, token: string): Fault | undefined;
   /** Forgets tokens and refuses them from now on. @throws ServiceAuthError `deny_list_full` */
   invalidate(what: Invalidation): void;
 }
@@ -121,9 +125,7 @@ export function createTokenVerifier(rules: TokenRules): TokenVerifier {
     if (binding instanceof Fault) return binding;
     const status = issuer.statusLists?.check(claims);
     if (status instanceof Fault) return status;
-    if (denyList.denies(caller, token)) {
-      return new Fault('status', 'invalidated', 'a token that was not invalidated', undefined, caller);
-    }
+    if (denyList.denies(caller, token)) return invalidated(caller);
     const accepted: AcceptedToken = {
       outcome: Object.freeze({ ok: true, caller }),
       caller,
@@ -151,18 +153,41 @@ export function createTokenVerifier(rules: TokenRules): TokenVerifier {
       const [member = 'jti', ...more] = Object.keys(check.object('argument', what, ['jti', 'clientId']));
       if (more.length > 0) check.fail('argument', 'a token, { jti } or { clientId }', what);
       const value = check.string(member, own({ ...what }, member));
-      const matches = ({ caller }: AcceptedToken): boolean =>
-        value === (member === 'jti' ? caller.tokenId : caller.clientId);
+      let expiresAt: number | undefined;
+      const matches = (known: AcceptedToken): boolean => {
+        const { tokenId, clientId } = known.caller;
+        if (value !== (member === 'jti' ? tokenId : clientId)) return false;
+        expiresAt = Math.max(expiresAt ?? now() + DAY_MS, expiryOf(known) ?? 0);
+        return true;
+      };
       cache?.deleteIf(matches);
-      denyList.add(member === 'jti' ? { jti: value } : { clientId: value });
+      denyList.add(member === 'jti' ? { jti: value } : { clientId: value }, expiresAt);
       return;
     }
     if (what === '') check.failSecret('token', 'a non-empty string');
-    const expiresAt = cache?.get(what)?.caller.expiresAt;
+    const known = cache?.get(what);
     cache?.delete(what);
     for (const { introspector } of issuers.values()) introspector?.forget(what);
-    denyList.add({ token: what }, expiresAt === undefined ? undefined : expiresAt * 1000);
+    denyList.add({ token: what }, known && expiryOf(known));
   }
 
-  return { find, verify, invalidate };
+  return {
+    find,
+    verify,
+    invalidate,
+    invalidations: () => denyList.additions,
+    recheck: ({ caller }, token) => (denyList.denies(caller, token) ? invalidated(caller) : undefined),
+  };
+}
+
+function invalidated(caller: Caller): Fault {
+  return new Fault('status', 'invalidated', 'a token that was not invalidated', undefined, caller);
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** In epoch milliseconds; `undefined` for an introspected token whose answer does not say. */
+function expiryOf({ caller, key }: AcceptedToken): number | undefined {
+  const isSaid = key !== introspected || own(caller.claims, 'exp') !== undefined;
+  return isSaid ? caller.expiresAt * 1000 : undefined;
 }

@@ -103,14 +103,15 @@ export function resolveRules(options: VerifierOptions): ResolvedRules {
   const emit = createEmitter(check.function('onEvent', given.onEvent), now);
   const issuer = given.issuer ?? listFromEnvironment('SERVICE_AUTH_ISSUER');
   if (issuer === undefined) throw missing(WHERE, 'issuer', 'SERVICE_AUTH_ISSUER');
+  const times = readTimeOptions(check, given);
   const dpop = resolveDpop(check, given.dpop ?? 'optional', now);
   return Object.freeze({
     issuers: resolveIssuers(check, issuer, { fetch, now, emit }),
     audience: readAudienceOption(check, given.audience),
     typ: readTypOption(check, given.typ ?? 'any'),
-    ...readTimeOptions(check, given),
+    ...times,
     cache: readCacheOption(check, given.cache),
-    denyList: createDenyList({ now }),
+    denyList: createDenyList({ now, toleranceMs: times.clockToleranceSeconds * 1000 }),
     challenges: readChallengeOptions(check, given, dpop),
     constraint: createSenderConstraint({
       dpop,

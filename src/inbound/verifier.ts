@@ -123,7 +123,8 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
       const fault = credentials ?? new Fault('credentials', 'no_credentials', 'an Authorization header');
       return outcomes.rejected(fault, policy, undefined);
     }
-    return decide({ ...credentials, policy, request });
+    const { scheme, token } = credentials;
+    return decide({ token, scheme, policy, request, since: tokens.invalidations() });
   }
 
   /** The one corridor of every token: verified (or found verified), its binding proven, then judged by the policy. */
@@ -165,13 +166,18 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
 
   /** The policy, and last of all the proof's record: a proof that was not good enough is not used up. */
   function conclude(
-    { outcome }: AcceptedToken,
-    { policy, scheme, request }: Presented,
+    accepted: AcceptedToken,
+    { token, policy, scheme, request, since }: Presented,
     cached: boolean,
     proof: UsedProof | undefined,
   ): MaybePromise<AuthOutcome> {
-    const { caller } = outcome;
-    const accept = (): AuthOutcome => outcomes.accepted(outcome, cached);
+    const { caller } = accepted;
+    const accept = (): AuthOutcome => {
+      // While something was waited for, the token may have been taken back.
+      const fault = tokens.invalidations() === since ? undefined : tokens.recheck(accepted, token);
+      if (fault !== undefined) return outcomes.rejected(fault, policy, scheme);
+      return outcomes.accepted(accepted.outcome, cached);
+    };
     const fault = policy.judge(caller, request);
     if (fault === undefined && proof === undefined) return accept();
     return andThen(fault, (late) => {
@@ -197,7 +203,8 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
         const fault = new Fault('credentials', 'malformed_credentials', 'a token as a string', typeof token);
         return outcomes.rejected(fault, compiled, scheme);
       }
-      return decide({ token, scheme, policy: compiled, request: undefined });
+      const since = tokens.invalidations();
+      return decide({ token, scheme, policy: compiled, request: undefined, since });
     },
     async ready() {
       // Async, so that what one throws at once leaves no rejection of another without a listener.
@@ -225,4 +232,6 @@ interface Presented {
   readonly scheme: Scheme;
   readonly policy: CompiledPolicy;
   readonly request: AuthRequest | undefined;
+  /** How often something had been invalidated when it came. */
+  readonly since: number;
 }

@@ -1,5 +1,6 @@
 /** Services as the admin API takes and shows them. */
 import * as z from 'zod';
+import { isScopeName } from '../shared/scope.ts';
 import type { InputFault } from './http-answers.ts';
 import { type IssuerSettings, isResourceUri } from './issuer-options.ts';
 import type { Secrets } from './secrets.ts';
@@ -15,7 +16,7 @@ const clientId = z
 const scope = z
   .string()
   .max(200)
-  .regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'must be visible ASCII characters without quotes and backslashes');
+  .refine(isScopeName, 'must be visible ASCII characters without quotes and backslashes');
 const resource = z.string().max(500).refine(isResourceUri, 'must be an absolute URI without fragment');
 /** No control characters, line separators, marks of direction or halves of characters. */
 const line = z.string().regex(/^[^\p{C}\p{Zl}\p{Zp}]+$/u, 'must be one line of text');

@@ -1,5 +1,6 @@
 /** What a token is asked for, and the cache key that stands for all of it. */
 import type { OptionChecker } from '../shared/options.ts';
+import { readScopeNames } from '../shared/scope.ts';
 
 export type Parameters = readonly (readonly [name: string, value: string])[];
 
@@ -54,14 +55,9 @@ function distinct(values: readonly string[]): readonly string[] {
   return Object.freeze([...new Set(values)].sort());
 }
 
-/** Scopes from a string separated by spaces or from a list; the characters are those of RFC 6749 section 3.3. */
+/** Scopes of an option that may be left out. */
 export function readScopes(check: OptionChecker, option: string, value: unknown): readonly string[] {
-  if (value === undefined) return [];
-  const scopes = check.strings(option, value).flatMap((item) => item.trim().split(/\s+/));
-  for (const scope of scopes) {
-    if (!/^[\x21\x23-\x5b\x5d-\x7e]+$/.test(scope)) check.fail(option, 'scopes as in RFC 6749', scope);
-  }
-  return scopes;
+  return value === undefined ? [] : readScopeNames(check, option, value);
 }
 
 /** Resource indicators: absolute URIs without fragment (RFC 8707 section 2). */

@@ -43,21 +43,17 @@ export async function requestBytes(transport: Transport, request: BoundedRequest
   assertSecureUrl(request.url);
   const { signal, timeoutMs, url } = request;
   signal?.throwIfAborted();
-  const controller = new AbortController();
   let interrupt: (reason: unknown) => void = () => {};
   const interrupted = new Promise<never>((_, reject) => {
-    interrupt = (reason) => {
-      reject(reason);
-      controller.abort();
-    };
+    interrupt = reject;
   });
   const timer = setTimeout(() => {
     interrupt(new ServiceAuthError('timeout', `${withoutQuery(url)} did not answer within ${timeoutMs} ms`));
   }, timeoutMs);
   const off = signal && onAbort(signal, () => interrupt(signal.reason));
   try {
-    // A transport that ignores the signal must not hold the caller either, hence the race.
-    return await Promise.race([exchange(transport, request, controller.signal), interrupted]);
+    // A transport that goes on all the same must not hold the caller either, hence the race.
+    return await Promise.race([exchange(transport, request, interrupted), interrupted]);
   } finally {
     clearTimeout(timer);
     off?.();
@@ -97,7 +93,7 @@ export async function getJson(
 async function exchange(
   transport: Transport,
   { url, body, headers, maxBytes = DEFAULT_MAX_BYTES }: BoundedRequest,
-  signal: AbortSignal,
+  interrupted: Promise<never>,
 ): Promise<BoundedAnswer> {
   let answer: Awaited<ReturnType<Transport>>;
   try {
@@ -106,7 +102,7 @@ async function exchange(
       body,
       headers: { accept: 'application/json', ...headers },
       maxBytes,
-      signal,
+      interrupted,
     });
   } catch (error) {
     throw networkError(url, error);

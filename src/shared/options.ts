@@ -37,7 +37,8 @@ export class OptionChecker {
     }
     for (const key of Object.keys(value)) {
       if (known.includes(key)) continue;
-      const near = known.find((name) => isNear(name, key));
+      const same = known.find((name) => name.toLowerCase() === key.toLowerCase());
+      const near = same ?? known.find((name) => isNear(name, key));
       const hint = near === undefined ? `known are ${known.join(', ')}` : `did you mean ${near}?`;
       throw new TypeError(`${this.#where}: unknown option ${key} in ${option}; ${hint}`);
     }

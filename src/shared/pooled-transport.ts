@@ -43,18 +43,21 @@ function dispatcherOf(undici: Undici): UndiciDispatcher {
 
 /** One exchange without the streams of undici's `request`, which cost more than all else here. */
 function dispatch(dispatcher: UndiciDispatcher, request: TransportRequest): Promise<TransportAnswer> {
-  const { url, body, headers, maxBytes, signal } = request;
+  const { url, body, headers, maxBytes, interrupted } = request;
   const { origin, path } = targetOf(url);
   return new Promise((resolve, reject) => {
     let controller: UndiciController | undefined;
+    let isInterrupted = false;
     let chunks: Uint8Array[] = [];
     let length = 0;
     let status = 0;
     let found: Record<string, string | string[] | undefined> = {};
 
-    const abort = (): void => controller?.abort(signal.reason);
+    const abort = (): void => {
+      isInterrupted = true;
+      controller?.abort(new Error('nobody waits any more'));
+    };
     const answer = (bytes: TransportAnswer['bytes']): void => {
-      signal.removeEventListener('abort', abort);
       resolve({
         status,
         headers: { get: (name) => joined(found[name]) },
@@ -67,7 +70,7 @@ function dispatch(dispatcher: UndiciDispatcher, request: TransportRequest): Prom
       controller?.abort(new Error('no more is read'));
     };
 
-    signal.addEventListener('abort', abort);
+    interrupted.catch(abort);
     dispatcher.dispatch(
       {
         origin,
@@ -81,7 +84,7 @@ function dispatch(dispatcher: UndiciDispatcher, request: TransportRequest): Prom
       {
         onRequestStart(started) {
           controller = started;
-          if (signal.aborted) abort();
+          if (isInterrupted) abort();
         },
         onResponseStart(_controller, code, fields) {
           if (code < 200) return;
@@ -99,7 +102,6 @@ function dispatch(dispatcher: UndiciDispatcher, request: TransportRequest): Prom
           chunks = [];
         },
         onResponseError(_controller, error) {
-          signal.removeEventListener('abort', abort);
           reject(error);
         },
       },

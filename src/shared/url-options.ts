@@ -22,10 +22,10 @@ export function checkSecureUrl(check: OptionChecker, option: string, value: unkn
 }
 
 /** RFC 8414 section 2: an https URL without query and fragment. */
-export function checkIssuerUrl(check: OptionChecker, value: unknown): string {
-  const issuer = checkSecureUrl(check, 'issuer', value);
+export function checkIssuerUrl(check: OptionChecker, value: unknown, option = 'issuer'): string {
+  const issuer = checkSecureUrl(check, option, value);
   const isBare = !issuer.includes('?') && !issuer.includes('#');
-  return isBare ? issuer : check.fail('issuer', 'a URL without query and fragment', issuer);
+  return isBare ? issuer : check.fail(option, 'a URL without query and fragment', issuer);
 }
 
 export function checkDiscovery(check: OptionChecker, value: unknown): Discovery {

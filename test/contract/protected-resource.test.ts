@@ -31,6 +31,8 @@ const documents = [
   [`${wellKnown}/api/v1`, 'https://orders.example/api/v1'],
   [`${wellKnown}/ends/`, 'https://orders.example/ends/'],
   [`${wellKnown}/tenants?id=1`, 'https://orders.example/tenants?id=1'],
+  [`${wellKnown}/a%20b`, 'https://orders.example/a%20b'],
+  [`${wellKnown}/v1:beta/*`, 'https://orders.example/v1:beta/*'],
   [`${wellKnown}/it's~(a)+b,c;d=e@f`, "https://orders.example/it's~(a)+b,c;d=e@f"],
 ] as const;
 
@@ -131,7 +133,7 @@ describe.each(Object.entries(metadataTransports))('%s', (_name, make) => {
     check(await send('GET', wellKnown, { authorization: 'Bearer abc' }));
   });
 
-  it.each(['POST', 'PUT', 'PATCH', 'DELETE'])(
+  it.each(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])(
     '%s is not allowed, with a token or without',
     async (method) => {
       for (const authorization of [undefined, `Bearer ${good}`]) {

@@ -138,11 +138,6 @@ export const allowedDifferences: Readonly<Record<string, AllowedDifference>> = {
     applies: ({ jwk: { key_ops: operations } }) =>
       Array.isArray(operations) && operations.includes('verify') && operations.length > 1,
   },
-  // The key is the same, and the token is bound to the text: no other client can come by such a thumbprint.
-  'a number of a key in another spelling than RFC 7518 has it': {
-    here: 'accepted',
-    applies: ({ jwk }) => !isSpeltOut(jwk),
-  },
   // A member of WebCrypto, of which RFC 7517 knows nothing: members that are not understood are ignored.
   'an ext that is no boolean': {
     here: 'accepted',

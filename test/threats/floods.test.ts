@@ -460,3 +460,23 @@ describe('over HTTP', () => {
     }
   });
 });
+
+it('random opaque tokens of the longest kind are not kept whole, each and every one', async () => {
+  const verifier = createVerifier({
+    issuer: {
+      issuer,
+      jwks: { keys: [key.publicJwk] },
+      introspection: { endpoint: `${issuer}/introspect`, clientId: 'orders', clientSecret: 'of-orders' },
+    },
+    audience,
+    now: () => nowMs,
+    fetch: async () => Response.json({ active: false }),
+  });
+  await judge(verifier, 'first');
+  const before = liveBytes();
+  for (let at = 0; at < 4000; at++) await judge(verifier, random(11_250));
+  const grown = liveBytes() - before;
+  expect(await judge(verifier, 'last')).toBe('inactive_token');
+  // Kept, they would be 60 MB.
+  expect(grown).toBeLessThan(20_000_000);
+});

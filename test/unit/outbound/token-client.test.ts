@@ -123,7 +123,7 @@ describe('getToken', () => {
   });
 
   it.each([
-    [{ scope: 'a"b' }, 'createTokenClient: scope must be scopes as in RFC 6749; got "a\\"b"'],
+    [{ scope: 'a"b' }, 'createTokenClient: scope must be of the characters of RFC 6749; got "a\\"b"'],
     [{ resource: 'orders' }, 'createTokenClient: resource must be an absolute URI without fragment'],
     [{ scopes: 'a' }, 'getToken: unknown option scopes in options; did you mean scope?'],
   ])('rejects %j with a TypeError', async (options, message) => {
@@ -516,7 +516,7 @@ describe('options of createTokenClient', () => {
       'clientAuth must be a function such as clientSecretBasic',
     ],
     [{ scope: [] }, 'scope must be a non-empty string or a non-empty list of them'],
-    [{ scope: 'a\u0000' }, 'scope must be scopes as in RFC 6749'],
+    [{ scope: 'a\u0000' }, 'scope must be of the characters of RFC 6749'],
     [{ resource: 'https://a.example/#b' }, 'resource must be an absolute URI without fragment'],
     [{ audience: 7 }, 'audience must be a non-empty string; got 7'],
     [{ extraParameters: 'a=b' }, 'extraParameters must be an object of strings; got a text'],

@@ -161,7 +161,10 @@ describe('https', () => {
 it.each([
   ['7', 7000],
   ['0', 0],
-  ['-5', 0],
+  ['-5', undefined],
+  ['', undefined],
+  ['0x10', undefined],
+  ['5, 6', undefined],
   ['999999', 3_600_000],
   ['Thu, 01 Jan 1970 00:02:00 GMT', 60_000],
   ['Thu, 01 Jan 1970 00:00:01 GMT', 0],
