@@ -167,26 +167,31 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
   /** The policy, and last of all the proof's record: a proof that was not good enough is not used up. */
   function conclude(
     accepted: AcceptedToken,
-    { token, policy, scheme, request, since }: Presented,
+    presented: Presented,
     cached: boolean,
     proof: UsedProof | undefined,
   ): MaybePromise<AuthOutcome> {
+    const { policy, scheme, request } = presented;
     const { caller } = accepted;
-    const accept = (): AuthOutcome => {
-      // While something was waited for, the token may have been taken back.
-      const fault = tokens.invalidations() === since ? undefined : tokens.recheck(accepted, token);
-      if (fault !== undefined) return outcomes.rejected(fault, policy, scheme);
-      return outcomes.accepted(accepted.outcome, cached);
-    };
     const fault = policy.judge(caller, request);
-    if (fault === undefined && proof === undefined) return accept();
+    if (fault === undefined && proof === undefined) return accept(accepted, presented, cached);
     return andThen(fault, (late) => {
       if (late !== undefined) return outcomes.rejected(late, policy, scheme);
-      if (proof === undefined) return accept();
+      if (proof === undefined) return accept(accepted, presented, cached);
       return andThen(constraint.record(proof, caller), (replayed) =>
-        replayed === undefined ? accept() : outcomes.rejected(replayed, policy, scheme),
+        replayed === undefined
+          ? accept(accepted, presented, cached)
+          : outcomes.rejected(replayed, policy, scheme),
       );
     });
+  }
+
+  /** While something was waited for, the token may have been taken back. */
+  function accept(accepted: AcceptedToken, presented: Presented, cached: boolean): AuthOutcome {
+    const { since, token, policy, scheme } = presented;
+    const fault = tokens.invalidations() === since ? undefined : tokens.recheck(accepted, token);
+    if (fault !== undefined) return outcomes.rejected(fault, policy, scheme);
+    return outcomes.accepted(accepted.outcome, cached);
   }
 
   // The casts give back what `optional` decides at run time: only such a policy lets a request pass without caller.
