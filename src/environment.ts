@@ -1,7 +1,6 @@
 /** The `SERVICE_AUTH_*` environment variables as options; what is missing is named by who needs it. */
-import { ServiceAuthError } from './errors.ts';
-import { errorCode } from './shared/http.ts';
-import { environmentVariable, readTextFile } from './shared/runtime.ts';
+import { environmentVariable } from './shared/runtime.ts';
+import { secretOfFile } from './shared/secret-file.ts';
 
 export type EnvironmentVariable =
   | 'SERVICE_AUTH_ISSUER'
@@ -26,8 +25,8 @@ export function listFromEnvironment(name: EnvironmentVariable): readonly string[
 }
 
 /**
- * The client secret: the variable itself, or the content of the file it names, read again at each use so that
- * a rotated secret needs no restart.
+ * The client secret: the variable itself, or what is in the file that the other variable names, read at each use
+ * (see `secretFile`).
  *
  * @throws TypeError if neither variable is set.
  */
@@ -36,18 +35,7 @@ export function secretFromEnvironment(where: string): string | (() => string) {
   if (secret !== undefined) return secret;
   const path = fromEnvironment('SERVICE_AUTH_CLIENT_SECRET_FILE');
   if (path === undefined) throw missing(where, 'clientSecret', 'SERVICE_AUTH_CLIENT_SECRET');
-  return () => {
-    const file = `the file of SERVICE_AUTH_CLIENT_SECRET_FILE (${path})`;
-    let text: string | undefined;
-    try {
-      text = readTextFile(path)?.trim();
-    } catch (error) {
-      const message = `${where}: ${file} could not be read (${errorCode(error) ?? 'unknown'})`;
-      throw new ServiceAuthError('client_auth_failed', message);
-    }
-    if (text) return text;
-    throw new ServiceAuthError('client_auth_failed', `${where}: ${file} holds no secret`);
-  };
+  return secretOfFile(path, `${where}: the file of SERVICE_AUTH_CLIENT_SECRET_FILE (${path})`);
 }
 
 /** The mistake of an option that is given neither in code nor in the environment. */

@@ -24,6 +24,10 @@ export type ServiceAuthErrorCode =
   | 'issuer_mismatch'
   /** A URL is neither https nor loopback. */
   | 'insecure_url'
+  /** A token that is bound to a key was exchanged for one that is not, which is therefore not used. */
+  | 'binding_lost'
+  /** A target is called on somebody's behalf, and nobody was named. */
+  | 'subject_missing'
   /** `invalidate` has no room left: every entry of the deny list is live. */
   | 'deny_list_full'
   /** The verifier or client was closed. */

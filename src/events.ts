@@ -178,8 +178,20 @@ export type EventBody =
     }
   | {
       readonly type: 'retry';
-      readonly reason: 'invalid_token';
+      /** Why the call is sent again: with another token, another nonce, or by the server's clock. */
+      readonly reason: 'invalid_token' | 'use_dpop_nonce' | 'clock_skew';
       readonly origin: string;
+    }
+  | {
+      readonly type: 'retry.refused';
+      /** The body is a stream, or that of a `Request`: it was sent once and is gone. */
+      readonly reason: 'body_not_replayable';
+      readonly origin: string;
+    }
+  | {
+      readonly type: 'token.store_failed';
+      /** What the shared store could not do, or in time; the token was requested all the same. */
+      readonly operation: 'get' | 'set' | 'lease' | 'open';
     }
   | {
       readonly type: 'issuer.token_issued';

@@ -43,7 +43,7 @@ export {
   type VerifyTokenOptions,
 } from './inbound/verifier.ts';
 export type { VerifierOptions } from './inbound/verifier-options.ts';
-export type { AccessToken } from './outbound/access-token.ts';
+export type { AccessToken, TokenType } from './outbound/access-token.ts';
 export {
   type AuthedFetch,
   authedFetch,
@@ -51,10 +51,14 @@ export {
   type Explanation,
 } from './outbound/authed-fetch.ts';
 export type { AuthedFetchOptions, RedirectPolicy } from './outbound/authed-fetch-options.ts';
+export type { DpopKeyOptions } from './outbound/dpop-keys.ts';
+export type { SubjectToken } from './outbound/exchange.ts';
 export type { FetchFunction } from './outbound/hop.ts';
 export type { Target, Targets } from './outbound/targets.ts';
 export {
   createTokenClient,
+  type DpopProofOptions,
+  type ExchangeOptions,
   type GetTokenOptions,
   type InvalidateOptions,
   type TokenClient,
@@ -62,20 +66,32 @@ export {
 export type { RefreshOptions, TokenClientOptions } from './outbound/token-client-options.ts';
 export type { TokenState } from './outbound/token-slot.ts';
 export type { CircuitState } from './shared/circuit-breaker.ts';
+export type { ClientAssertionOptions } from './shared/client-assertion.ts';
 export {
   type ClientAuth,
   type ClientAuthRequest,
   type ClientSecretBasicOptions,
+  type CredentialUsed,
   clientSecretBasic,
   clientSecretPost,
-  type Secret,
 } from './shared/client-auth.ts';
-export type { Jwk, JwsAlgorithm, KeyAlgorithm } from './shared/crypto.ts';
+export { type ClientSecretJwtOptions, clientSecretJwt } from './shared/client-secret-jwt.ts';
+export type { Jwk, JwsAlgorithm, KeyAlgorithm, SecretAlgorithm } from './shared/crypto.ts';
+export {
+  type FederatedAssertionOptions,
+  type FederatedAssertionSource,
+  federatedAssertion,
+  kubernetesServiceAccountToken,
+} from './shared/federated-assertion.ts';
 export type { MaybePromise } from './shared/maybe-async.ts';
 export { createMemoryReplayStore, type MemoryReplayStoreOptions } from './shared/memory-replay-store.ts';
+export { createMemoryTokenStore, type MemoryTokenStoreOptions } from './shared/memory-token-store.ts';
 export type { Discovery } from './shared/metadata.ts';
 export type { PrivateKey } from './shared/private-key.ts';
 export { type PrivateKeyJwtOptions, privateKeyJwt } from './shared/private-key-jwt.ts';
 export type { DocumentState } from './shared/remote-document.ts';
-export type { ReplayStore, TextStore } from './shared/stores.ts';
+export type { Secret } from './shared/secret.ts';
+export { secretFile } from './shared/secret-file.ts';
+export type { ReplayStore, TextStore, TokenStore } from './shared/stores.ts';
+export { tlsClientAuth } from './shared/tls-client-auth.ts';
 export type { Fetch } from './shared/transport.ts';

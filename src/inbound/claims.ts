@@ -132,10 +132,9 @@ export function checkFixed(caller: Caller, rules: ClaimRules, claims: JsonObject
 }
 
 export function namesAny(audience: readonly string[], accepted: readonly string[]): boolean {
-  return audience.some((name) => accepted.includes(name));
+  for (const name of audience) if (accepted.includes(name)) return true;
+  return false;
 }
-
-const foreignClaims = ['at_hash', 'c_hash', 's_hash', 'events'] as const;
 
 /** Tells ID, refresh and logout tokens, which some issuers sign with the same keys and without a `typ` header. */
 function foreignKind(claims: JsonObject): string | undefined {
@@ -145,7 +144,10 @@ function foreignKind(claims: JsonObject): string | undefined {
   if (typ === 'ID' || typ === 'Refresh' || typ === 'Offline' || typ === 'Logout') return `typ ${typ}`;
   // Of OpenID Connect; some issuers copy it into access tokens, which then name a scope as ID tokens never do.
   if (claims.nonce !== undefined && claims.scope === undefined && claims.scp === undefined) return 'nonce';
-  return foreignClaims.find((name) => claims[name] !== undefined);
+  if (claims.at_hash !== undefined) return 'at_hash';
+  if (claims.c_hash !== undefined) return 'c_hash';
+  if (claims.s_hash !== undefined) return 's_hash';
+  return claims.events === undefined ? undefined : 'events';
 }
 
 function isTime(value: unknown): value is number {

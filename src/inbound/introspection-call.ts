@@ -39,7 +39,8 @@ export async function callIntrospection(token: string, call: IntrospectionCall):
     ['token_type_hint', 'access_token'],
   ]);
   const added: Record<string, string> = {};
-  await authenticateClient(clientAuth, { issuer, endpoint, clientId, form, headers: added }, timeoutMs);
+  const unauthenticated = { issuer, endpoint, clientId, form, headers: added, refusals: 0, now: call.now };
+  await authenticateClient(clientAuth, unauthenticated, timeoutMs);
   const answer = await requestBytes(transport, {
     url: endpoint,
     body: form.toString(),

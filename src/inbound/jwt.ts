@@ -96,7 +96,8 @@ function findSigner(
 ): MaybePromise<VerificationKey | undefined> {
   const key = keys[at];
   if (key === undefined) return undefined;
-  return andThen(key.verify(jws.signingInput, jws.signature), (holds) =>
-    holds ? key : findSigner(jws, keys, at + 1),
-  );
+  const verdict = key.verify(jws.signingInput, jws.signature);
+  // Nearly always the answer, which then needs no closure.
+  if (verdict === true) return key;
+  return andThen(verdict, (holds) => (holds ? key : findSigner(jws, keys, at + 1)));
 }

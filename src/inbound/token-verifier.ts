@@ -119,7 +119,8 @@ export function createTokenVerifier(rules: TokenRules): TokenVerifier {
     const caller = readCaller(claims, issuer.issuer, issuer.mapping, token, fallback);
     if (caller instanceof Fault)
       return key === introspected ? malformedAnswer(caller, issuer.issuer) : caller;
-    const fault = checkTimes(caller, rules, now(), claims) ?? checkFixed(caller, rules, claims);
+    const time = now();
+    const fault = checkTimes(caller, rules, time, claims) ?? checkFixed(caller, rules, claims);
     if (fault !== undefined) return fault;
     const binding = readBinding(claims, caller);
     if (binding instanceof Fault) return binding;
@@ -131,7 +132,7 @@ export function createTokenVerifier(rules: TokenRules): TokenVerifier {
       caller,
       key,
       keys: key === introspected ? introspected : issuer.keys,
-      verifiedAtMs: now(),
+      verifiedAtMs: time,
       usableUntilMs: Math.min(usableUntilMs(caller, rules), believedUntilMs),
       believedUntilMs,
       binding,

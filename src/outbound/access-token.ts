@@ -1,16 +1,22 @@
+/** What a token endpoint gave, and how it is used. */
 export interface AccessTokenFields {
   readonly accessToken: string;
+  readonly tokenType: TokenType;
+  /** In epoch milliseconds. */
   readonly expiresAt: number;
   readonly scope: string | undefined;
 }
+
+/** How a token is presented: alone (RFC 6750), or with a proof of the key it is bound to (RFC 9449). */
+export type TokenType = 'Bearer' | 'DPoP';
 
 /**
  * An access token as the authorization server gave it.
  *
  * `accessToken` is no own property: it reaches no log, no JSON and no spread copy by accident.
  */
-export class AccessToken {
-  readonly tokenType = 'Bearer';
+export class AccessToken implements AccessTokenFields {
+  readonly tokenType: TokenType;
   /** In epoch milliseconds; counted from when the token was asked for, so it errs on the early side. */
   readonly expiresAt: number;
   /** What was granted: as the server says, or as it was asked for where the server is silent. */
@@ -18,11 +24,12 @@ export class AccessToken {
   readonly #accessToken: string;
   readonly #authorization: string;
 
-  constructor({ accessToken, expiresAt, scope }: AccessTokenFields) {
+  constructor({ accessToken, tokenType, expiresAt, scope }: AccessTokenFields) {
+    this.tokenType = tokenType;
     this.expiresAt = expiresAt;
     this.scope = scope;
     this.#accessToken = accessToken;
-    this.#authorization = `Bearer ${accessToken}`;
+    this.#authorization = `${tokenType} ${accessToken}`;
     Object.freeze(this);
   }
 
@@ -30,13 +37,13 @@ export class AccessToken {
     return this.#accessToken;
   }
 
+  /** The value of the `Authorization` header (RFC 6750 section 2.1, RFC 9449 section 7.1). */
+  get authorization(): string {
+    return this.#authorization;
+  }
+
   /** Node's inspection can be told to call getters; it must not find the token either. */
   [Symbol.for('nodejs.util.inspect.custom')](): object {
     return { tokenType: this.tokenType, expiresAt: this.expiresAt, scope: this.scope };
-  }
-
-  /** The value of the `Authorization` header (RFC 6750 section 2.1). */
-  get authorization(): string {
-    return this.#authorization;
   }
 }

@@ -2,10 +2,23 @@ import { ServiceAuthError } from '../errors.ts';
 import { unlessAborted } from '../shared/abort.ts';
 import { withoutQuery } from '../shared/http.ts';
 import { type AuthedFetchOptions, type RedirectPolicy, resolveAuthedFetch } from './authed-fetch-options.ts';
-import { firstHop, nextHop, redirectLocation, sendHop, withoutCredentials } from './hop.ts';
-import { createRetry, refusesToken } from './retry.ts';
-import { createTargetFinder, type ResolvedTarget, type TargetFinder } from './targets.ts';
+import { type Call, type CallAuth, type Credentials, createCallAuth } from './call-auth.ts';
+import type { SubjectToken } from './exchange.ts';
 import {
+  discard,
+  firstHop,
+  type Hop,
+  nextHop,
+  redirectLocation,
+  sendHop,
+  withoutCredentials,
+} from './hop.ts';
+import { createRetryBudget, type RetryBudget } from './retry-budget.ts';
+import { createSubjectFinder } from './subject-finder.ts';
+import { createTargetFinder } from './targets.ts';
+import {
+  type DpopProofOptions,
+  type ExchangeOptions,
   type GetTokenOptions,
   type InvalidateOptions,
   type TokenClient,
@@ -28,6 +41,14 @@ export interface AuthedFetch {
   (input: string | URL | Request, init?: RequestInit): Promise<Response>;
   /** The tokens that calls are sent with. */
   readonly tokens: TokenClient;
+  /**
+   * A `fetch` for calls on behalf of somebody: the token is exchanged for one of each target (RFC 8693), and the
+   * exchanged ones are kept. Closing it closes this one, too.
+   *
+   * Its calls also reject with `ServiceAuthError` `binding_lost` where the token is bound to a key and the one that
+   * it was exchanged for is not. Not checked: whether the token is valid; the authorization server does that.
+   */
+  onBehalfOf(callerOrToken: SubjectToken): AuthedFetch;
   /** Says what a call of this URL would meet: for humans and for health pages. Nothing is sent, no secret shown. */
   explain(url: string | URL): Explanation;
   /** Forgets all tokens; every later call is refused. */
@@ -43,14 +64,12 @@ export interface Explanation {
         readonly pathPrefix: string;
         readonly scope: string | undefined;
         readonly resources: readonly string[];
+        /** Whether its tokens are bound to a key. */
+        readonly dpop: boolean;
       }
     | undefined;
   readonly token: (NonNullable<TokenState['token']> & { readonly ageMs: number }) | undefined;
   readonly lastError: TokenState['lastError'];
-}
-
-interface TokenTarget extends ResolvedTarget {
-  readonly subject: TokenSubject;
 }
 
 /** As in the Fetch standard, 4.4. */
@@ -85,60 +104,101 @@ export function createAuthedFetch(options: AuthedFetchOptions = {}): AuthedFetch
   const { client, targets, redirectPolicy, fetch } = resolveAuthedFetch('createAuthedFetch', options);
   const { now, emit } = client;
   const source = createTokenSource(client);
-  const places: TargetFinder<TokenTarget> = createTargetFinder(
-    targets.map((target) => ({ ...target, subject: source.subject(target.scopes, target.resources) })),
-  );
-  const retry = createRetry({ source, fetch, now, emit });
+  const auth = createCallAuth(source, now, emit);
+  const tokens = tokenClientOf(source, client);
+  const places = createTargetFinder(targets);
 
-  async function authedFetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
-    let hop = firstHop('authedFetch', input, init);
-    let target = places.ofPlainText(hop.href);
-    if (target === undefined) {
-      const url = parseUrl(hop.href);
-      target = places.ofUrl(url) ?? refuseUrl(url);
-      // As it was judged, so that a transport with a parser of its own reads nothing else in it.
-      hop = { ...hop, href: url.href };
-    }
-    const { subject } = target;
-    const mode = init?.redirect ?? (input instanceof Request ? input.redirect : 'follow');
-    let trusted = true;
-    for (let redirects = 0; ; redirects++) {
-      // All in one function, since each further async one in between costs a measurable share of a call.
-      const ready = trusted ? source.acquire(subject) : undefined;
-      const token = ready instanceof Promise ? await unlessAborted(ready, hop.signal) : ready;
-      let response = await sendHop(fetch, hop, token?.authorization);
-      if (token !== undefined && refusesToken(response)) {
-        response = await retry(hop, subject, token, response);
+  /** One for the client's own calls, and one for each whose behalf is called on: they share tokens and targets. */
+  function createFor(subjectToken: SubjectToken | undefined): AuthedFetch {
+    const subjectOf = createSubjectFinder(source, client.check, subjectToken);
+
+    async function authedFetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
+      let hop = firstHop('authedFetch', input, init);
+      let target = places.ofPlainText(hop.href);
+      if (target === undefined) {
+        const url = parseUrl(hop.href);
+        target = places.ofUrl(url) ?? refuseUrl(url);
+        // As it was judged, so that a transport with a parser of its own reads nothing else in it.
+        hop = { ...hop, href: url.href };
       }
-      const location: URL | undefined = mode === 'manual' ? undefined : redirectLocation(response, hop.href);
-      if (location === undefined) return response;
-      if (mode === 'error') refuseRedirect(hop.href, 'redirects, and the call does not allow that');
-      if (redirects === MOST_REDIRECTS) refuseRedirect(hop.href, 'redirects too often');
-      trusted &&=
-        places.ofUrl(location) === target &&
-        (target.origin !== '*' || location.origin === new URL(hop.href).origin);
-      const next = nextHop(hop, response.status, location);
-      if (!trusted) checkLeaving(hop.href, location, redirectPolicy);
-      hop = trusted ? next : withoutCredentials(next);
+      const asked = subjectOf(target);
+      const subject = asked instanceof Promise ? await unlessAborted(asked, hop.signal) : asked;
+      const mode = init?.redirect ?? (input instanceof Request ? input.redirect : 'follow');
+      let budget: RetryBudget | undefined;
+      let trusted = true;
+      for (let redirects = 0; ; redirects++) {
+        // All in one function, since each further async one in between costs a measurable share of a call.
+        const call = trusted ? callOf(hop, subject) : undefined;
+        const ready = call && auth.credentials(call);
+        let credentials = ready instanceof Promise ? await ready : ready;
+        let response = await sendHop(fetch, hop, credentials);
+        while (call !== undefined && credentials !== undefined && auth.concerns(credentials, response)) {
+          budget ??= createRetryBudget();
+          credentials = await nextCredentials(auth, call, credentials, response, budget);
+          if (credentials === undefined) break;
+          discard(response);
+          response = await sendHop(fetch, hop, credentials);
+        }
+        const location: URL | undefined =
+          mode === 'manual' ? undefined : redirectLocation(response, hop.href);
+        if (location === undefined) return response;
+        if (mode === 'error') refuseRedirect(hop.href, 'redirects, and the call does not allow that');
+        if (redirects === MOST_REDIRECTS) refuseRedirect(hop.href, 'redirects too often');
+        trusted &&=
+          places.ofUrl(location) === target &&
+          (target.origin !== '*' || location.origin === new URL(hop.href).origin);
+        const next = nextHop(hop, response.status, location);
+        if (!trusted) checkLeaving(hop.href, location, redirectPolicy);
+        hop = trusted ? next : withoutCredentials(next);
+      }
     }
+
+    function explain(input: string | URL): Explanation {
+      const target = URL.canParse(input) ? places.ofUrl(new URL(input)) : undefined;
+      if (target === undefined) return { target, token: undefined, lastError: undefined };
+      const { origin, pathPrefix } = target;
+      const known = target.onBehalfOf === undefined ? subjectOf(target) : undefined;
+      const subject = known instanceof Promise ? undefined : known;
+      const state = subject && source.state(subject);
+      const { scope, resources = [], dpop = false } = subject ?? {};
+      return {
+        target: { origin, pathPrefix, scope, resources, dpop },
+        token: state?.token && { ...state.token, ageMs: now() - state.token.obtainedAt },
+        lastError: state?.lastError,
+      };
+    }
+
+    return Object.freeze(
+      Object.assign(authedFetch, {
+        tokens,
+        explain,
+        onBehalfOf: (callerOrToken: SubjectToken) => createFor(callerOrToken),
+        close: () => source.close(),
+      }),
+    );
   }
 
-  function explain(input: string | URL): Explanation {
-    const target = URL.canParse(input) ? places.ofUrl(new URL(input)) : undefined;
-    if (target === undefined) return { target, token: undefined, lastError: undefined };
-    const { origin, pathPrefix, subject } = target;
-    const { scope, resources } = subject;
-    const state = source.state(subject);
-    return {
-      target: { origin, pathPrefix, scope, resources },
-      token: state?.token && { ...state.token, ageMs: now() - state.token.obtainedAt },
-      lastError: state?.lastError,
-    };
-  }
+  return createFor(undefined);
+}
 
-  return Object.freeze(
-    Object.assign(authedFetch, { tokens: tokenClientOf(source), explain, close: () => source.close() }),
-  );
+function callOf({ method, href, signal, replayable }: Hop, subject: TokenSubject): Call {
+  return { subject, method, href, signal, replayable };
+}
+
+/** A response that nobody gets to see has to be let go. */
+async function nextCredentials(
+  auth: CallAuth,
+  call: Call,
+  sent: Credentials,
+  response: Response,
+  budget: RetryBudget,
+): Promise<Credentials | undefined> {
+  try {
+    return await auth.again(call, sent, response, budget);
+  } catch (error) {
+    discard(response);
+    throw error;
+  }
 }
 
 /** Whether a call may leave its target at all; never from https to http. */
@@ -195,10 +255,13 @@ export const authedFetch: AuthedFetch = Object.freeze(
   Object.assign(async (input: string | URL | Request, init?: RequestInit) => fromEnvironment()(input, init), {
     tokens: Object.freeze({
       getToken: async (options?: GetTokenOptions) => fromEnvironment().tokens.getToken(options),
+      exchange: async (options: ExchangeOptions) => fromEnvironment().tokens.exchange(options),
+      dpopProof: async (options: DpopProofOptions) => fromEnvironment().tokens.dpopProof(options),
       invalidate: (what?: InvalidateOptions) => fromEnvironment().tokens.invalidate(what),
       close,
     }),
     explain: (url: string | URL) => fromEnvironment().explain(url),
+    onBehalfOf: (callerOrToken: SubjectToken) => fromEnvironment().onBehalfOf(callerOrToken),
     close,
   }),
 );

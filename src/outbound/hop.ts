@@ -11,7 +11,7 @@ export interface Hop {
   /** The caller's own `Request`, which is sent as it is. */
   readonly request: Request | undefined;
   readonly init: RequestInit | undefined;
-  /** Never holds `Authorization`: that is added when the hop is sent. */
+  /** Never holds what proves who calls: that is added when the hop is sent. */
   readonly headers: Headers | Readonly<Record<string, string>> | undefined;
   readonly method: string;
   readonly signal: AbortSignal | undefined;
@@ -22,15 +22,15 @@ export interface Hop {
 /**
  * Reads the arguments of `fetch`.
  *
- * @throws TypeError for an `Authorization` header of the caller's own.
+ * @throws TypeError for an `Authorization` or `DPoP` header of the caller's own.
  */
 export function firstHop(where: string, input: string | URL | Request, init: RequestInit | undefined): Hop {
   const request = input instanceof Request ? input : undefined;
   const body = init?.body ?? null;
   const headers = readHeaders(init?.headers ?? request?.headers);
-  if (hasAuthorization(headers)) {
-    throw new TypeError(`${where}: the call has an Authorization header of its own; leave it out`);
-  }
+  const own = headers && ownCredential(headers);
+  if (own !== undefined)
+    throw new TypeError(`${where}: the call has a header ${own} of its own; leave it out`);
   return {
     // Whatever else was given is made text once, so that what is judged is what is sent.
     href: request?.url ?? String(input),
@@ -38,7 +38,7 @@ export function firstHop(where: string, input: string | URL | Request, init: Req
     // As fetch does, read now: what the caller changes while a token is fetched is not sent.
     init: init && { ...init },
     headers,
-    method: init?.method ?? request?.method ?? 'GET',
+    method: normalMethod(init?.method ?? request?.method ?? 'GET'),
     // `null` takes the signal of a request away, as with fetch.
     signal: (init?.signal === undefined ? request?.signal : init.signal) ?? undefined,
     replayable: body === null ? (request?.body ?? null) === null : isReplayable(body),
@@ -55,11 +55,15 @@ function readHeaders(headers: HeadersInit | undefined): Hop['headers'] {
   return Symbol.iterator in headers ? new Headers(headers) : { ...headers };
 }
 
-function hasAuthorization(headers: Hop['headers']): boolean {
-  if (headers === undefined) return false;
-  if (headers instanceof Headers) return headers.has('authorization');
-  for (const name in headers) if (name.length === 13 && name.toLowerCase() === 'authorization') return true;
-  return false;
+const provingHeaders: readonly string[] = ['authorization', 'dpop'];
+
+function ownCredential(headers: NonNullable<Hop['headers']>): string | undefined {
+  if (headers instanceof Headers) return provingHeaders.find((name) => headers.has(name));
+  for (const name in headers) {
+    const isAsLong = name.length === 13 || name.length === 4;
+    if (isAsLong && provingHeaders.includes(name.toLowerCase())) return name;
+  }
+  return undefined;
 }
 
 function isReplayable(body: BodyInit): boolean {
@@ -77,16 +81,30 @@ function isReplayable(body: BodyInit): boolean {
 export function sendHop(
   fetch: FetchFunction,
   { href, request, init, headers }: Hop,
-  authorization: string | undefined,
+  credentials: ProvingHeaders | undefined,
 ): Promise<Response> {
-  return fetch(request ?? href, { ...init, ...headersInit(headers, authorization), redirect: 'manual' });
+  return fetch(request ?? href, { ...init, ...headersInit(headers, credentials), redirect: 'manual' });
 }
 
-function headersInit(headers: Hop['headers'], authorization: string | undefined): { headers?: HeadersInit } {
-  if (authorization === undefined) return headers === undefined ? {} : { headers };
-  if (!(headers instanceof Headers)) return { headers: { ...headers, authorization } };
+interface ProvingHeaders {
+  readonly authorization: string;
+  readonly dpop: string | undefined;
+}
+
+function headersInit(
+  headers: Hop['headers'],
+  credentials: ProvingHeaders | undefined,
+): { headers?: HeadersInit } {
+  if (credentials === undefined) return headers === undefined ? {} : { headers };
+  const { authorization, dpop } = credentials;
+  if (!(headers instanceof Headers)) {
+    return {
+      headers: dpop === undefined ? { ...headers, authorization } : { ...headers, authorization, dpop },
+    };
+  }
   const all = new Headers(headers);
   all.set('authorization', authorization);
+  if (dpop !== undefined) all.set('dpop', dpop);
   return { headers: all };
 }
 
@@ -127,8 +145,7 @@ export function redirectLocation(response: Response, from: string): URL | undefi
  * @throws ServiceAuthError `redirect_refused` if the body would have to be sent again and cannot be.
  */
 export function nextHop(hop: Hop, status: number, url: URL): Hop {
-  const { signal } = hop;
-  const method = normalMethod(hop.method);
+  const { signal, method } = hop;
   const toGet =
     (status === 303 && method !== 'GET' && method !== 'HEAD') ||
     ((status === 301 || status === 302) && method === 'POST');

@@ -1,6 +1,8 @@
 /** Which URLs may receive a token, and which token: fail closed. */
 import { isLoopback } from '../shared/http.ts';
+import type { MaybePromise } from '../shared/maybe-async.ts';
 import type { OptionChecker } from '../shared/options.ts';
+import type { SubjectToken } from './exchange.ts';
 import { readResources, readScopes } from './token-subject.ts';
 
 /** A service that is called, and what its token is asked for. */
@@ -13,6 +15,13 @@ export interface Target {
   readonly scope?: string | readonly string[] | undefined;
   /** @default the client's `resource` */
   readonly resource?: string | readonly string[] | undefined;
+  /** Binds its tokens to a key (RFC 9449), or does not. @default as the client does */
+  readonly dpop?: boolean | undefined;
+  /**
+   * Asked before every call on whose behalf it is made: the caller's token is exchanged (RFC 8693). Gives it nobody,
+   * the call is refused. @default calls are the client's own
+   */
+  readonly onBehalfOf?: (() => MaybePromise<SubjectToken | undefined>) | undefined;
   /** Lets the token go over plain http to another machine, as inside a mesh that encrypts. @default false */
   readonly allowInsecure?: boolean | undefined;
 }
@@ -26,6 +35,8 @@ export interface ResolvedTarget {
   readonly pathPrefix: string;
   readonly scopes: readonly string[] | undefined;
   readonly resources: readonly string[] | undefined;
+  readonly dpop: boolean | undefined;
+  readonly onBehalfOf: Target['onBehalfOf'];
 }
 
 export interface TargetFinder<T extends ResolvedTarget> {
@@ -38,7 +49,8 @@ export interface TargetFinder<T extends ResolvedTarget> {
 /** Checks the option; each mistake is a `TypeError`. */
 export function readTargets(check: OptionChecker, option: Targets): readonly ResolvedTarget[] {
   if (option === '*') {
-    return [Object.freeze({ origin: '*', pathPrefix: '/', scopes: undefined, resources: undefined })];
+    const anywhere = { scopes: undefined, resources: undefined, dpop: undefined, onBehalfOf: undefined };
+    return [Object.freeze({ origin: '*', pathPrefix: '/', ...anywhere })];
   }
   if (!Array.isArray(option) || option.length === 0) {
     return check.failKind('targets', "a non-empty list of origins or targets, or '*'", option);
@@ -62,9 +74,19 @@ export function targetOfResource(resources: readonly string[]): Target | undefin
   return { origin, pathPrefix: pathname };
 }
 
+const known = [
+  'origin',
+  'pathPrefix',
+  'scope',
+  'resource',
+  'dpop',
+  'onBehalfOf',
+  'allowInsecure',
+] as const satisfies readonly (keyof Target)[];
+
 function readTarget(check: OptionChecker, option: unknown): ResolvedTarget {
-  const known = ['origin', 'pathPrefix', 'scope', 'resource', 'allowInsecure'];
-  const { origin, pathPrefix, scope, resource, allowInsecure } = check.object('targets', option, known);
+  const given: Record<string, unknown> = check.object('targets', option, known);
+  const { origin, pathPrefix, scope, resource, dpop, allowInsecure } = given;
   const url = readOrigin(check, origin);
   const insecure = allowInsecure !== undefined && check.boolean('targets.allowInsecure', allowInsecure);
   if (url.protocol === 'http:' && !isLoopback(url.hostname) && !insecure) {
@@ -75,6 +97,8 @@ function readTarget(check: OptionChecker, option: unknown): ResolvedTarget {
     pathPrefix: pathPrefix === undefined ? '/' : readPathPrefix(check, url.origin, pathPrefix),
     scopes: scope === undefined ? undefined : readScopes(check, 'targets.scope', scope),
     resources: resource === undefined ? undefined : readResources(check, 'targets.resource', resource),
+    dpop: dpop === undefined ? undefined : check.boolean('targets.dpop', dpop),
+    onBehalfOf: check.function('targets.onBehalfOf', given.onBehalfOf as Target['onBehalfOf']),
   });
 }
 

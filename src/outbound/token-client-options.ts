@@ -4,8 +4,11 @@ import { createEmitter, type Emit, type EventListener } from '../events.ts';
 import { type ClientAuth, clientSecretBasic, type Secret, secretReader } from '../shared/client-auth.ts';
 import type { Discovery } from '../shared/metadata.ts';
 import { OptionChecker } from '../shared/options.ts';
+import type { TokenStore } from '../shared/stores.ts';
 import type { Fetch } from '../shared/transport.ts';
 import { checkDiscovery, checkIssuerUrl, checkSecureUrl } from '../shared/url-options.ts';
+import { createDpopKeys, type DpopKeyOptions, type DpopKeys } from './dpop-keys.ts';
+import { createSharedTokens, type SharedTokens } from './shared-tokens.ts';
 import { readExtraParameters, readResources, readScopes, type TokenClientIdentity } from './token-subject.ts';
 
 /** Where tokens come from, who asks for them, and how. */
@@ -33,6 +36,18 @@ export interface TokenClientOptions {
   readonly audience?: string | undefined;
   /** Further parameters of the token request. @default none */
   readonly extraParameters?: Readonly<Record<string, string>> | undefined;
+  /**
+   * Binds tokens to a key of the client and proves with every call that it is held (RFC 9449): `true` for an ES256
+   * key that is made at first use. @default false
+   */
+  readonly dpop?: boolean | DpopKeyOptions | undefined;
+  /**
+   * Shares tokens between instances, encrypted with `storeKey`. Tokens that are bound to a key which instances do
+   * not share stay where they are. @default none
+   */
+  readonly store?: TokenStore | undefined;
+  /** What tokens in `store` are encrypted with: at least 32 bytes, of UTF-8 if a text; required with `store`. */
+  readonly storeKey?: string | Uint8Array | undefined;
   /** When tokens are renewed. @default 60 seconds ahead */
   readonly refresh?: RefreshOptions | undefined;
   /** Lifetime of tokens whose answer has no `expires_in`, in seconds. @default 300 */
@@ -56,6 +71,11 @@ export interface RefreshOptions {
    * window's first fifth, and at most half the lifetime. `0` renews at expiry only. @default 60
    */
   readonly aheadSeconds?: number | undefined;
+  /**
+   * How long before expiry calls wait for a new token, in seconds; at most a tenth of the lifetime. While none can
+   * be had, the old one serves until it has expired. @default 1
+   */
+  readonly mandatorySeconds?: number | undefined;
 }
 
 const names = [
@@ -69,6 +89,9 @@ const names = [
   'resource',
   'audience',
   'extraParameters',
+  'dpop',
+  'store',
+  'storeKey',
   'refresh',
   'defaultLifetimeSeconds',
   'timeoutMs',
@@ -88,7 +111,12 @@ export interface TokenClientSettings {
   /** Asked for where a call does not say otherwise. */
   readonly scopes: readonly string[];
   readonly resources: readonly string[];
+  /** Whether tokens are bound to a key where nothing else is said. */
+  readonly dpop: boolean;
+  readonly dpopKeys: DpopKeys;
+  readonly shared: SharedTokens | undefined;
   readonly aheadMs: number;
+  readonly mandatoryMs: number;
   readonly defaultLifetimeSeconds: number;
   readonly timeoutMs: number;
   readonly fetch: Fetch;
@@ -106,8 +134,13 @@ export function resolveTokenClient(where: string, options: TokenClientOptions): 
   const check = new OptionChecker(where);
   const given = check.object('options', options, tokenClientOptions);
   const now = check.function('now', given.now) ?? (() => Date.now());
-  const { aheadSeconds = 60 } = check.object('refresh', given.refresh ?? {}, ['aheadSeconds']);
+  const { aheadSeconds = 60, mandatorySeconds = 1 } = check.object('refresh', given.refresh ?? {}, [
+    'aheadSeconds',
+    'mandatorySeconds',
+  ]);
   const { defaultLifetimeSeconds = 300, timeoutMs = 10_000, audience } = given;
+  const random = check.function('random', given.random) ?? (() => Math.random());
+  const emit = createEmitter(check.function('onEvent', given.onEvent), now);
   const server = readServer(check, where, given);
   const clientId = given.clientId ?? fromEnvironment('SERVICE_AUTH_CLIENT_ID');
   if (clientId === undefined) throw missing(where, 'clientId', 'SERVICE_AUTH_CLIENT_ID');
@@ -123,7 +156,11 @@ export function resolveTokenClient(where: string, options: TokenClientOptions): 
     clientAuth: readClientAuth(check, where, given),
     scopes: readScopes(check, 'scope', given.scope),
     resources: readResources(check, 'resource', given.resource),
+    dpop: given.dpop !== undefined && given.dpop !== false,
+    dpopKeys: createDpopKeys(check, given.dpop),
+    shared: readStore(check, given, { now, random, timeoutMs, emit }),
     aheadMs: check.number('refresh.aheadSeconds', aheadSeconds, 0, 86_400, 'seconds') * 1000,
+    mandatoryMs: check.number('refresh.mandatorySeconds', mandatorySeconds, 0, 3600, 'seconds') * 1000,
     defaultLifetimeSeconds: check.number(
       'defaultLifetimeSeconds',
       defaultLifetimeSeconds,
@@ -135,9 +172,28 @@ export function resolveTokenClient(where: string, options: TokenClientOptions): 
     // Looked up at each call: a global fetch that is replaced later (by instrumentation, by a test) is the one to use.
     fetch: check.function('fetch', given.fetch) ?? ((url, init) => globalThis.fetch(url, init)),
     now,
-    random: check.function('random', given.random) ?? (() => Math.random()),
-    emit: createEmitter(check.function('onEvent', given.onEvent), now),
+    random,
+    emit,
   });
+}
+
+function readStore(
+  check: OptionChecker,
+  { store, storeKey }: TokenClientOptions,
+  { emit, ...timing }: Pick<TokenClientSettings, 'now' | 'random' | 'timeoutMs' | 'emit'>,
+): SharedTokens | undefined {
+  if (store === undefined) {
+    if (storeKey !== undefined) check.failSecret('storeKey', 'absent where there is no store');
+    return undefined;
+  }
+  if (typeof store !== 'object' || store === null || typeof store.lease !== 'function') {
+    check.failKind('store', 'a token store such as createMemoryTokenStore()', store);
+  }
+  if (storeKey === undefined)
+    return check.failSecret('storeKey', 'given with store: tokens are encrypted there');
+  const onFailed = (operation: 'get' | 'set' | 'lease' | 'open'): void =>
+    emit?.({ type: 'token.store_failed', operation });
+  return createSharedTokens({ store, storeKey, ...timing, onFailed });
 }
 
 /** Adds `scope` and `resource` from the environment where the options do not say. */
@@ -159,6 +215,11 @@ function readServer(
   }
   const named = issuer ?? fromEnvironment('SERVICE_AUTH_ISSUER');
   if (named === undefined) throw missing(where, 'issuer (or tokenEndpoint)', 'SERVICE_AUTH_ISSUER');
+  if (issuer === undefined && /\s/.test(named)) {
+    throw new TypeError(
+      `${where}: SERVICE_AUTH_ISSUER names several issuers; say by issuer which one gives tokens`,
+    );
+  }
   checkIssuerUrl(check, named);
   if (discovery !== undefined) checkDiscovery(check, discovery);
   return { issuer: named, tokenEndpoint: undefined };

@@ -1,27 +1,31 @@
 /** One cache entry: the current token of one key, its refresh, and what happens when that fails. */
 import { ServiceAuthError } from '../errors.ts';
 import type { MaybePromise } from '../shared/maybe-async.ts';
-import type { AccessToken } from './access-token.ts';
+import type { TokenType } from './access-token.ts';
+import type { HeldToken } from './held-token.ts';
 
 export interface TokenSlotOptions {
-  readonly request: () => Promise<AccessToken>;
-  /** How long before expiry the background refresh begins. */
+  /** Asks for a token that is not `old`. */
+  readonly request: (old: HeldToken | undefined) => Promise<HeldToken>;
+  /** How long before expiry the background refresh begins: the advisory window. */
   readonly aheadMs: number;
+  /** How long before expiry callers wait for a new one: the mandatory window. */
+  readonly mandatoryMs: number;
   readonly now: () => number;
   readonly random: () => number;
-  readonly onRefreshed: (token: AccessToken, background: boolean) => void;
+  readonly onRefreshed: (held: HeldToken, background: boolean) => void;
   readonly onFailed: (error: ServiceAuthError) => void;
-  /** Called when a background refresh failed and the token goes on serving. */
-  readonly onReused: (token: AccessToken) => void;
+  /** Called when a refresh failed and the token goes on serving. */
+  readonly onReused: (held: HeldToken) => void;
 }
 
 export interface TokenSlot {
   /** The token: at once while it is usable, otherwise after a request that all callers share. */
-  read(): MaybePromise<AccessToken>;
+  read(): MaybePromise<HeldToken>;
   /** Another token than `failed`, or simply a new one; a request under way is joined. */
-  renew(failed?: AccessToken): MaybePromise<AccessToken>;
-  /** Whether this token is the current one. */
-  holds(accessToken: string): boolean;
+  renew(failed?: HeldToken): MaybePromise<HeldToken>;
+  /** The current token, if it is this one. */
+  find(accessToken: string): HeldToken | undefined;
   state(): TokenState;
 }
 
@@ -33,6 +37,7 @@ export interface TokenState {
         readonly refreshAt: number;
         readonly expiresAt: number;
         readonly scope: string | undefined;
+        readonly tokenType: TokenType;
       }
     | undefined;
   readonly requesting: boolean;
@@ -51,7 +56,7 @@ export interface TokenState {
 }
 
 interface Current {
-  readonly token: AccessToken;
+  readonly held: HeldToken;
   readonly obtainedAt: number;
   readonly refreshAt: number;
   readonly usableUntil: number;
@@ -69,33 +74,42 @@ interface Failure {
 
 const SECOND = 1000;
 const LONGEST_WAIT_MS = 60 * SECOND;
-/** A token is not sent in its last second, nor in the last tenth of a shorter life: it has to arrive in time too. */
-const MARGIN_MS = SECOND;
 /** Failures in a row that calls may see before they are slowed down. */
 const FREE_FAILURES = 2;
 const FIRST_BRAKE_MS = 100;
 const LONGEST_BRAKE_MS = 2 * SECOND;
 
 export function createTokenSlot(options: TokenSlotOptions): TokenSlot {
-  const { aheadMs, now, random } = options;
+  const { aheadMs, mandatoryMs, now, random } = options;
   let current: Current | undefined;
   let failure: Failure | undefined;
-  let inFlight: Promise<AccessToken> | undefined;
+  let inFlight: Promise<HeldToken> | undefined;
 
-  function read(): MaybePromise<AccessToken> {
+  function read(): MaybePromise<HeldToken> {
     const time = now();
-    if (current === undefined || time >= current.usableUntil) return request();
+    if (current === undefined || time >= current.usableUntil) return readInTime();
     // A clock that was set back must not make a token last longer than it does.
     if (time >= current.refreshAt || time < current.obtainedAt) refreshInBackground(time);
-    return current.token;
+    return current.held;
   }
 
-  function renew(failed?: AccessToken): MaybePromise<AccessToken> {
-    const replaced = failed !== undefined && current !== undefined && current.token !== failed;
+  /** In its last moments a token is renewed first; but one that has not expired is better than none. */
+  function readInTime(): Promise<HeldToken> {
+    const last = current?.held;
+    if (last === undefined) return request();
+    return request().catch((error: unknown) => {
+      if (now() >= last.token.expiresAt) throw error;
+      options.onReused(last);
+      return last;
+    });
+  }
+
+  function renew(failed?: HeldToken): MaybePromise<HeldToken> {
+    const replaced = failed !== undefined && current !== undefined && current.held !== failed;
     return replaced ? read() : request();
   }
 
-  function request(): Promise<AccessToken> {
+  function request(): Promise<HeldToken> {
     const time = now();
     if (inFlight === undefined && failure !== undefined && isWithin(failure.at, time, failure.refuseUntil)) {
       return Promise.reject(waiting(failure, time));
@@ -109,25 +123,27 @@ export function createTokenSlot(options: TokenSlotOptions): TokenSlot {
     singleFlight(true).catch(() => {});
   }
 
-  function singleFlight(background: boolean): Promise<AccessToken> {
+  function singleFlight(background: boolean): Promise<HeldToken> {
     inFlight ??= attempt(background).finally(() => {
       inFlight = undefined;
     });
     return inFlight;
   }
 
-  async function attempt(background: boolean): Promise<AccessToken> {
+  async function attempt(background: boolean): Promise<HeldToken> {
     try {
-      const token = await options.request();
+      const held = await options.request(current?.held);
+      const { expiresAt } = held.token;
       const obtainedAt = now();
-      const left = token.expiresAt - obtainedAt;
+      const left = expiresAt - obtainedAt;
       // A fleet that started together must not refresh together.
       const ahead = Math.min(aheadMs, left / 2) * (1 - 0.2 * random());
-      const usableUntil = token.expiresAt - Math.min(MARGIN_MS, left / 10);
-      current = { token, obtainedAt, refreshAt: Math.floor(token.expiresAt - ahead), usableUntil };
+      // A token has to arrive in time too: not even a short one is sent in the last tenth of its life.
+      const usableUntil = expiresAt - Math.min(mandatoryMs, left / 10);
+      current = { held, obtainedAt, refreshAt: Math.floor(expiresAt - ahead), usableUntil };
       failure = undefined;
-      options.onRefreshed(token, background);
-      return token;
+      options.onRefreshed(held, background);
+      return held;
     } catch (error) {
       throw fail(error, background);
     }
@@ -147,14 +163,14 @@ export function createTokenSlot(options: TokenSlotOptions): TokenSlot {
     const refuseUntil = time + Math.max(asked, Math.min(brake, LONGEST_BRAKE_MS));
     failure = { error, at: time, count, retryAt: Math.ceil(time + asked + backOff), refuseUntil };
     options.onFailed(error);
-    if (background && current !== undefined && time < current.usableUntil) options.onReused(current.token);
+    if (background && current !== undefined && time < current.usableUntil) options.onReused(current.held);
     return error;
   }
 
   return {
     read,
     renew,
-    holds: (accessToken) => current?.token.accessToken === accessToken,
+    find: (accessToken) => (current?.held.token.accessToken === accessToken ? current.held : undefined),
     state: () => ({
       token: current && describeToken(current),
       requesting: inFlight !== undefined,
@@ -174,8 +190,9 @@ function waiting({ error, refuseUntil }: Failure, time: number): ServiceAuthErro
   return new ServiceAuthError(code, message, { status, oauthError, retryAfterMs: refuseUntil - time });
 }
 
-function describeToken({ token, obtainedAt, refreshAt }: Current): TokenState['token'] {
-  return { obtainedAt, refreshAt, expiresAt: token.expiresAt, scope: token.scope };
+function describeToken({ held, obtainedAt, refreshAt }: Current): TokenState['token'] {
+  const { expiresAt, scope, tokenType } = held.token;
+  return { obtainedAt, refreshAt, expiresAt, scope, tokenType };
 }
 
 function describeFailure({ error, at, retryAt }: Failure): TokenState['lastError'] {

@@ -2,22 +2,31 @@
 import { LRUCache } from 'lru-cache';
 import { ServiceAuthError } from '../errors.ts';
 import { unlessAborted } from '../shared/abort.ts';
-import { withoutQuery } from '../shared/http.ts';
-import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
-import { createMetadataDocument } from '../shared/metadata.ts';
-import type { AccessToken } from './access-token.ts';
+import type { MaybePromise } from '../shared/maybe-async.ts';
+import type { HeldToken } from './held-token.ts';
+import { createServers, type Servers } from './servers.ts';
 import type { TokenClientSettings } from './token-client-options.ts';
-import { requestToken } from './token-request.ts';
+import { createTokenRequester } from './token-requester.ts';
 import { createTokenSlot, type TokenSlot, type TokenState } from './token-slot.ts';
-import { readResources, readScopes, type TokenSubject, tokenSubject } from './token-subject.ts';
+import {
+  readResources,
+  readScopes,
+  type TokenSubject,
+  type TokenWish,
+  tokenSubject,
+} from './token-subject.ts';
 
 export interface TokenSource {
+  /** Nonces and clocks, which proofs for resource servers need too. */
+  readonly servers: Servers;
   /** What to ask for; what is not given is the client's default. @throws TypeError for a malformed value */
-  subject(scope?: unknown, resource?: unknown): TokenSubject;
+  subject(wish?: PartialWish): TokenSubject;
   /** The token of a subject: at once where it is in memory and usable. @throws (or rejects with) ServiceAuthError */
-  acquire(subject: TokenSubject): MaybePromise<AccessToken>;
+  acquire(subject: TokenSubject): MaybePromise<HeldToken>;
   /** A newer token than `failed`, or simply a new one. @throws (or rejects with) ServiceAuthError */
-  renew(subject: TokenSubject, failed?: AccessToken): MaybePromise<AccessToken>;
+  renew(subject: TokenSubject, failed?: HeldToken): MaybePromise<HeldToken>;
+  /** The token of this value, if it is among the current ones. */
+  find(accessToken: string): HeldToken | undefined;
   /** Forgets the token of one subject, or all. What is being requested serves those who wait for it, nobody later. */
   forget(subject?: TokenSubject): void;
   forgetToken(accessToken: string): void;
@@ -25,103 +34,158 @@ export interface TokenSource {
   close(): void;
 }
 
+/** A wish whose scopes and resources were not looked at yet. */
+export interface PartialWish extends Pick<TokenWish, 'audience' | 'exchange'> {
+  readonly scope?: unknown;
+  readonly resource?: unknown;
+  readonly dpop?: boolean | undefined;
+}
+
 /** More kinds of tokens than any service asks for; beyond them the one used longest ago is forgotten. */
 const MOST_TOKENS = 1000;
+/** Those of exchanges are as many as there are callers. */
+const MOST_EXCHANGED = 10_000;
+/** A token that is as good as expired would not arrive in time. */
+const LEAST_LIFETIME_MS = 2000;
 
 export function createTokenSource(settings: TokenClientSettings): TokenSource {
-  const { check, identity, scopes, resources, aheadMs, now, random, emit } = settings;
+  const { check, identity, scopes, resources, aheadMs, mandatoryMs, now, random, emit } = settings;
   const { clientId } = identity;
-  const filled = new LRUCache<string, TokenSlot>({ max: MOST_TOKENS });
-  // Kept apart, so that requests that never succeed push no token out.
-  const empty = new LRUCache<string, TokenSlot>({ max: MOST_TOKENS });
   const closing = new AbortController();
-  const tokenEndpoint = tokenEndpointOf(settings, closing.signal);
-  const defaultSubject = tokenSubject(identity, scopes, resources);
+  const servers = createServers(now);
+  const request = createTokenRequester(settings, servers, closing.signal);
+  const own = createSlots(MOST_TOKENS);
+  // Apart, so that a flood of callers pushes none of the service's own tokens out.
+  const exchanged = createSlots(MOST_EXCHANGED);
+  const defaultSubject = tokenSubject(identity, { scopes, resources, dpop: settings.dpop });
 
-  function subject(scope?: unknown, resource?: unknown): TokenSubject {
-    if (scope === undefined && resource === undefined) return defaultSubject;
-    return tokenSubject(
-      identity,
-      scope === undefined ? scopes : readScopes(check, 'scope', scope),
-      resource === undefined ? resources : readResources(check, 'resource', resource),
-    );
+  function subject(wish: PartialWish = {}): TokenSubject {
+    const { scope, resource, audience, exchange } = wish;
+    // What is bound stays bound.
+    const dpop = exchange?.keepsBinding === true || (wish.dpop ?? settings.dpop);
+    const isDefault = scope === undefined && resource === undefined && audience === undefined;
+    if (isDefault && exchange === undefined && dpop === defaultSubject.dpop) return defaultSubject;
+    return tokenSubject(identity, {
+      scopes: scope === undefined ? scopes : readScopes(check, 'scope', scope),
+      resources: resource === undefined ? resources : readResources(check, 'resource', resource),
+      audience,
+      dpop,
+      exchange,
+    });
+  }
+
+  function slotsOf({ grant }: TokenSubject): Slots {
+    return grant === 'client_credentials' ? own : exchanged;
   }
 
   function slotOf(subject: TokenSubject): TokenSlot {
     closing.signal.throwIfAborted();
-    return filled.get(subject.key) ?? empty.get(subject.key) ?? createSlot(subject);
+    const slots = slotsOf(subject);
+    return slots.get(subject.key) ?? createSlot(subject, slots);
   }
 
-  function createSlot(subject: TokenSubject): TokenSlot {
+  function createSlot(subject: TokenSubject, slots: Slots): TokenSlot {
     const { key } = subject;
     const slot = createTokenSlot({
       aheadMs,
+      mandatoryMs,
       now,
       random,
-      request: () => unlessAborted(request(subject), closing.signal),
-      onRefreshed({ scope, expiresAt }, background) {
-        // A slot that was forgotten while it waited stays forgotten.
-        if (empty.peek(key) === slot) {
-          empty.delete(key);
-          filled.set(key, slot);
-        }
+      request: (old) =>
+        unlessAborted(
+          request(subject, (token) => isNewer(token, old)),
+          closing.signal,
+        ),
+      onRefreshed({ token: { scope, expiresAt } }, background) {
+        slots.fill(key, slot);
         emit?.({ type: 'token.refreshed', clientId, scope, expiresAt, background });
       },
       onFailed: ({ code, status, oauthError, message }) =>
         emit?.({ type: 'token.refresh_failed', clientId, code, status, oauthError, message }),
-      onReused: ({ expiresAt }) => emit?.({ type: 'token.reused_stale', clientId, expiresAt }),
+      onReused: ({ token }) => emit?.({ type: 'token.reused_stale', clientId, expiresAt: token.expiresAt }),
     });
-    empty.set(key, slot);
+    slots.add(key, slot);
     return slot;
   }
 
-  async function request({ scope, parameters }: TokenSubject): Promise<AccessToken> {
-    const endpoint = await tokenEndpoint();
-    const startedAt = now();
-    try {
-      return await requestToken({
-        ...settings,
-        issuer: identity.issuer,
-        tokenEndpoint: endpoint,
-        clientId,
-        scope,
-        parameters,
-        signal: closing.signal,
-      });
-    } finally {
-      const durationMs = now() - startedAt;
-      emit?.({ type: 'token.requested', clientId, tokenEndpoint: withoutQuery(endpoint), durationMs });
-    }
+  /** Whether what another instance got is better than the token that is to be replaced. */
+  function isNewer(
+    token: { readonly accessToken: string; readonly expiresAt: number },
+    old: HeldToken | undefined,
+  ): boolean {
+    if (token.accessToken === old?.token.accessToken) return false;
+    return token.expiresAt >= Math.max(old?.token.expiresAt ?? 0, now() + LEAST_LIFETIME_MS);
   }
 
   return {
+    servers,
     subject,
     acquire: (subject) => slotOf(subject).read(),
     renew: (subject, failed) => slotOf(subject).renew(failed),
+    find: (accessToken) => own.find(accessToken) ?? exchanged.find(accessToken),
     forget(subject) {
-      for (const slots of [filled, empty]) {
-        if (subject === undefined) slots.clear();
-        else slots.delete(subject.key);
-      }
+      if (subject !== undefined) return slotsOf(subject).forget(subject.key);
+      own.clear();
+      exchanged.clear();
     },
     forgetToken(accessToken) {
-      for (const [key, slot] of [...filled.entries()]) if (slot.holds(accessToken)) filled.delete(key);
+      own.forgetToken(accessToken);
+      exchanged.forgetToken(accessToken);
     },
-    state: ({ key }) => (filled.peek(key) ?? empty.peek(key))?.state(),
+    state: (subject) => slotsOf(subject).peek(subject.key)?.state(),
     close() {
       closing.abort(new ServiceAuthError('closed', 'the token client is closed'));
-      filled.clear();
-      empty.clear();
+      own.clear();
+      exchanged.clear();
     },
   };
 }
 
-/** Where tokens are asked for: as configured, or as discovery says each time. */
-function tokenEndpointOf(settings: TokenClientSettings, signal: AbortSignal): () => MaybePromise<string> {
-  const { identity, discovery, fetch, now, timeoutMs } = settings;
-  const { issuer, tokenEndpoint } = identity;
-  if (tokenEndpoint !== undefined) return () => tokenEndpoint;
-  if (issuer === undefined) throw new TypeError('a token client needs an issuer or a tokenEndpoint');
-  const metadata = createMetadataDocument({ issuer, discovery, fetch, now, timeoutMs, signal });
-  return () => andThen(metadata.read(), (document) => document.url('token_endpoint'));
+interface Slots {
+  get(key: string): TokenSlot | undefined;
+  /** As `get`, without counting as use. */
+  peek(key: string): TokenSlot | undefined;
+  add(key: string, slot: TokenSlot): void;
+  /** Says that a slot has got its token; one that was forgotten while it waited stays forgotten. */
+  fill(key: string, slot: TokenSlot): void;
+  find(accessToken: string): HeldToken | undefined;
+  forget(key: string): void;
+  forgetToken(accessToken: string): void;
+  clear(): void;
+}
+
+function createSlots(max: number): Slots {
+  const filled = new LRUCache<string, TokenSlot>({ max });
+  // Kept apart, so that requests that never succeed push no token out.
+  const empty = new LRUCache<string, TokenSlot>({ max });
+  return {
+    get: (key) => filled.get(key) ?? empty.get(key),
+    peek: (key) => filled.peek(key) ?? empty.peek(key),
+    add: (key, slot) => void empty.set(key, slot),
+    fill(key, slot) {
+      if (empty.peek(key) !== slot) return;
+      empty.delete(key);
+      filled.set(key, slot);
+    },
+    find(accessToken) {
+      for (const slot of filled.values()) {
+        const held = slot.find(accessToken);
+        if (held !== undefined) return held;
+      }
+      return undefined;
+    },
+    forget(key) {
+      filled.delete(key);
+      empty.delete(key);
+    },
+    forgetToken(accessToken) {
+      for (const [key, slot] of [...filled.entries()]) {
+        if (slot.find(accessToken) !== undefined) filled.delete(key);
+      }
+    },
+    clear() {
+      filled.clear();
+      empty.clear();
+    },
+  };
 }

@@ -13,42 +13,72 @@ export interface TokenClientIdentity {
   readonly extraParameters: Parameters;
 }
 
+/** What one token of a client is asked for. */
+export interface TokenWish {
+  readonly scopes: readonly string[];
+  readonly resources: readonly string[];
+  /** Instead of the client's. */
+  readonly audience?: string | undefined;
+  /** Whether it is to be bound to a key (RFC 9449). */
+  readonly dpop: boolean;
+  readonly exchange?: ExchangeWish | undefined;
+}
+
+/** The tokens that are exchanged for another (RFC 8693), and what stands for them in keys. */
+export interface ExchangeWish {
+  /** Digests of subject and actor token: keys outlive calls, and must not hold tokens. */
+  readonly fingerprint: string;
+  readonly parameters: Parameters;
+  /** The subject token is bound to a key: what it is exchanged for must be, too. */
+  readonly keepsBinding: boolean;
+}
+
 /** One kind of token of a client. Equal keys mean equal requests, and the other way round. */
 export interface TokenSubject {
   readonly key: string;
+  readonly grant: 'client_credentials' | 'urn:ietf:params:oauth:grant-type:token-exchange';
   readonly scope: string | undefined;
   readonly resources: readonly string[];
+  readonly dpop: boolean;
+  readonly keepsBinding: boolean;
   /** The parameters of the token request besides the grant and the client's authentication. */
   readonly parameters: Parameters;
 }
 
 /** Makes the subject of scopes and resources that were checked. */
-export function tokenSubject(
-  identity: TokenClientIdentity,
-  scopes: readonly string[],
-  resources: readonly string[],
-): TokenSubject {
-  const { issuer, tokenEndpoint, clientId, audience, extraParameters } = identity;
-  const sortedScopes = distinct(scopes);
-  const sortedResources = distinct(resources);
+export function tokenSubject(identity: TokenClientIdentity, wish: TokenWish): TokenSubject {
+  const { issuer, tokenEndpoint, clientId, extraParameters } = identity;
+  const { dpop, exchange, audience = identity.audience } = wish;
+  const scopes = distinct(wish.scopes);
+  const resources = distinct(wish.resources);
   const extra = [...extraParameters].sort(([a], [b]) => (a < b ? -1 : 1));
   // JSON text of a tuple: no value can imitate a border between two.
   const key = JSON.stringify([
     issuer ?? null,
     tokenEndpoint ?? null,
     clientId,
-    sortedScopes,
-    sortedResources,
+    scopes,
+    resources,
     audience ?? null,
     extra,
+    dpop,
+    exchange?.fingerprint ?? null,
   ]);
-  const scope = sortedScopes.length === 0 ? undefined : sortedScopes.join(' ');
+  const scope = scopes.length === 0 ? undefined : scopes.join(' ');
   const parameters: (readonly [string, string])[] = [];
   if (scope !== undefined) parameters.push(['scope', scope]);
-  for (const resource of sortedResources) parameters.push(['resource', resource]);
+  for (const resource of resources) parameters.push(['resource', resource]);
   if (audience !== undefined) parameters.push(['audience', audience]);
-  parameters.push(...extra);
-  return Object.freeze({ key, scope, resources: sortedResources, parameters });
+  parameters.push(...extra, ...(exchange?.parameters ?? []));
+  return Object.freeze({
+    key,
+    grant: exchange === undefined ? 'client_credentials' : 'urn:ietf:params:oauth:grant-type:token-exchange',
+    scope,
+    resources,
+    dpop,
+    keepsBinding: exchange?.keepsBinding ?? false,
+    parameters,
+  });
 }
 
 function distinct(values: readonly string[]): readonly string[] {
@@ -81,6 +111,10 @@ const ownParameters = [
   'client_secret',
   'client_assertion',
   'client_assertion_type',
+  'subject_token',
+  'subject_token_type',
+  'actor_token',
+  'actor_token_type',
 ];
 
 /** Further form parameters; those that have an option of their own, or prove the client, are refused. */

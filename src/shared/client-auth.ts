@@ -1,11 +1,12 @@
 /** How a client proves to an endpoint of the authorization server who it is (RFC 6749 section 2.3). */
 import { ServiceAuthError } from '../errors.ts';
 import { errorCode } from './http.ts';
+import { isObject } from './json.ts';
 import { andThen, type MaybePromise } from './maybe-async.ts';
 import { OptionChecker } from './options.ts';
+import { type Secret, secretReader } from './secret.ts';
 
-/** A secret, or where it comes from; a function is asked anew for every request. */
-export type Secret = string | (() => string | Promise<string>);
+export { type Secret, secretReader };
 
 /** A request to the token or introspection endpoint, about to be sent. A `ClientAuth` adds to `form` and `headers`. */
 export interface ClientAuthRequest {
@@ -16,10 +17,30 @@ export interface ClientAuthRequest {
   /** The body's parameters, `grant_type`, `token` and the like already among them. */
   readonly form: URLSearchParams;
   readonly headers: Record<string, string>;
+  /**
+   * How often the server refused this client (`invalid_client`) in this round: 0 at first. Sources are read anew
+   * each time; of several secrets the next is used.
+   */
+  readonly refusals: number;
+  /** The time by the server's clock as far as it is known, in epoch milliseconds: for assertions. */
+  readonly now: () => number;
+}
+
+/**
+ * What identifies the credential that was used: equal for the same, different for another.
+ *
+ * Kept in memory only, and hashed for shared stores; never sent or shown.
+ */
+export interface CredentialUsed {
+  readonly credential: string;
+  /** What may be wrong where the server refuses it, for the message of the error; must not quote it. */
+  readonly hint?: string | undefined;
 }
 
 /**
  * Adds the client's authentication to one request (RFC 6749 section 2.3). Called anew for each.
+ *
+ * What it gives back tells one credential from the next, so that a refusal is not held against a new one.
  *
  * @example
  * ```ts
@@ -31,7 +52,38 @@ export interface ClientAuthRequest {
  * };
  * ```
  */
-export type ClientAuth = (request: ClientAuthRequest) => MaybePromise<void>;
+// biome-ignore lint/suspicious/noConfusingVoidType: a function that gives nothing is as good as one that gives undefined
+export type ClientAuth = ((request: ClientAuthRequest) => MaybePromise<CredentialUsed | undefined | void>) & {
+  /** The certificate of the connection proves who asks: the server may have another endpoint for that. */
+  readonly mutualTls?: boolean;
+};
+
+class Credential implements CredentialUsed {
+  readonly #credential: string;
+  readonly hint: string | undefined;
+
+  constructor(credential: string, hint: string | undefined) {
+    this.#credential = credential;
+    this.hint = hint;
+  }
+
+  get credential(): string {
+    return this.#credential;
+  }
+
+  /** Node's inspection can be told to call getters; it must not find the credential either. */
+  [Symbol.for('nodejs.util.inspect.custom')](): object {
+    return { hint: this.hint };
+  }
+}
+
+/** Wraps what identifies a credential so that neither `util.inspect` nor JSON shows it. */
+export function credentialUsed(credential: string, hint?: string): CredentialUsed {
+  return new Credential(credential, hint);
+}
+
+const FORM_HINT = "id or secret have characters that Basic encodes: some servers expect { encoding: 'raw' }";
+const RAW_HINT = "id or secret have characters that Basic should encode: try without { encoding: 'raw' }";
 
 /** How id and secret are put into the header. */
 export interface ClientSecretBasicOptions {
@@ -69,17 +121,19 @@ export function clientSecretBasic(secret: Secret, options: ClientSecretBasicOpti
   const raw = check.oneOf('encoding', encoding, ['form', 'raw']) === 'raw';
   const encode = raw ? (text: string) => text : formEncode;
   let last = { clientId: '', password: '', header: '' };
-  return ({ clientId, headers }) => {
+  return ({ clientId, headers, refusals }) => {
     // Without encoding, the first colon ends the id, wherever it stands (RFC 7617 section 2).
     if (raw && clientId.includes(':')) {
       throw new ServiceAuthError('client_auth_failed', 'a client id with a colon needs the form encoding');
     }
-    return andThen(read(), (password) => {
+    return andThen(read(refusals), (password) => {
       if (last.clientId !== clientId || last.password !== password) {
         const header = `Basic ${encodeBase64(`${encode(clientId)}:${encode(password)}`)}`;
         last = { clientId, password, header };
       }
       headers.authorization = last.header;
+      const isSpecial = formEncode(`${clientId}${password}`) !== `${clientId}${password}`;
+      return credentialUsed(password, isSpecial ? (raw ? RAW_HINT : FORM_HINT) : undefined);
     });
   };
 }
@@ -105,10 +159,12 @@ export function clientSecretBasic(secret: Secret, options: ClientSecretBasicOpti
  */
 export function clientSecretPost(secret: Secret): ClientAuth {
   const read = secretReader(new OptionChecker('clientSecretPost'), 'secret', secret);
-  return ({ clientId, form }) => {
-    form.set('client_id', clientId);
-    return andThen(read(), (password) => form.set('client_secret', password));
-  };
+  return ({ clientId, form, refusals }) =>
+    andThen(read(refusals), (password) => {
+      form.set('client_id', clientId);
+      form.set('client_secret', password);
+      return credentialUsed(password);
+    });
 }
 
 /**
@@ -120,18 +176,23 @@ export async function authenticateClient(
   clientAuth: ClientAuth,
   request: ClientAuthRequest,
   timeoutMs: number,
-): Promise<void> {
+): Promise<CredentialUsed | undefined> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   try {
-    const work = clientAuth(request);
+    const work: unknown = clientAuth(request);
     // Not `instanceof Promise`: whatever has a `then` must be waited for.
-    if (work === undefined) return;
+    if (!isObject(work) || typeof work.then !== 'function') return hidden(work);
     const deadline = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
-        reject(new ServiceAuthError('timeout', `the client secret was not there within ${timeoutMs} ms`));
+        reject(
+          new ServiceAuthError(
+            'timeout',
+            `the credential of the client was not there within ${timeoutMs} ms`,
+          ),
+        );
       }, timeoutMs);
     });
-    await Promise.race([work, deadline]);
+    return hidden(await Promise.race([work, deadline]));
   } catch (error) {
     if (error instanceof ServiceAuthError) throw error;
     const reason = errorCode(error) ?? 'its function failed';
@@ -141,35 +202,10 @@ export async function authenticateClient(
   }
 }
 
-/** Checks a secret at creation without ever showing it, and gives the function that reads it. */
-export function secretReader(
-  check: OptionChecker,
-  option: string,
-  secret: Secret,
-): () => MaybePromise<string> {
-  if (typeof secret === 'function') return () => readSource(secret);
-  if (!isSecret(secret)) {
-    return check.failSecret(option, 'a non-empty string or a function that gives one');
-  }
-  return () => secret;
-}
-
-async function readSource(source: () => unknown): Promise<string> {
-  let secret: unknown;
-  try {
-    secret = await source();
-  } catch (error) {
-    if (error instanceof ServiceAuthError) throw error;
-    // The message of a foreign error may quote what was read.
-    const reason = errorCode(error) ?? 'its function failed';
-    throw new ServiceAuthError('client_auth_failed', `the client secret could not be read (${reason})`);
-  }
-  if (isSecret(secret)) return secret;
-  throw new ServiceAuthError('client_auth_failed', 'the client secret could not be read (nothing was given)');
-}
-
-function isSecret(value: unknown): value is string {
-  return typeof value === 'string' && value.trim() !== '';
+/** Foreign functions give plain objects, which show what is in them, or anything at all. */
+function hidden(used: unknown): CredentialUsed | undefined {
+  if (used instanceof Credential) return used;
+  return isObject(used) && typeof used.credential === 'string' ? credentialUsed(used.credential) : undefined;
 }
 
 /** `application/x-www-form-urlencoded` of one value (RFC 6749 appendix B). */

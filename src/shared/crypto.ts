@@ -212,9 +212,13 @@ export function importSecret(secret: Bytes, algorithm: SecretAlgorithm): VerifyS
   const bits = Number(algorithm.slice(2));
   const node = nodeCrypto;
   if (node !== undefined) {
-    return (text, signature) =>
-      signature.length === bits / 8 &&
-      node.timingSafeEqual(node.createHmac(`sha${bits}`, secret).update(toScratch(text)).digest(), signature);
+    const hash = `sha${bits}`;
+    return (text, signature) => {
+      if (signature.length !== bits / 8) return false;
+      // As text, which Node makes faster than a buffer with memory of its own.
+      const mac = node.createHmac(hash, secret).update(toScratch(text)).digest('latin1');
+      return node.timingSafeEqual(toScratch(mac), signature);
+    };
   }
   const parameters = { name: 'HMAC', hash: `SHA-${bits}` };
   let key: CryptoKey | undefined;
@@ -232,12 +236,19 @@ export function sha256(data: Bytes): MaybePromise<Bytes> {
 
 /** HMAC with SHA-256 (RFC 2104): at once where the runtime has it so. */
 export function hmacSha256(secret: Bytes, data: Bytes): MaybePromise<Bytes> {
-  if (nodeCrypto !== undefined) return nodeCrypto.createHmac('sha256', secret).update(data).digest();
-  return signHmacWeb(secret, data);
+  return hmac(256, secret, data);
 }
 
-async function signHmacWeb(secret: Bytes, data: Bytes): Promise<Bytes> {
-  const parameters = { name: 'HMAC', hash: 'SHA-256' };
+/** HMAC with SHA-2 of so many bits (RFC 2104): at once where the runtime has it so. */
+export function hmac(bits: HashBits, secret: Bytes, data: Bytes): MaybePromise<Bytes> {
+  if (nodeCrypto !== undefined) return nodeCrypto.createHmac(`sha${bits}`, secret).update(data).digest();
+  return signHmacWeb(bits, secret, data);
+}
+
+export type HashBits = 256 | 384 | 512;
+
+async function signHmacWeb(bits: HashBits, secret: Bytes, data: Bytes): Promise<Bytes> {
+  const parameters = { name: 'HMAC', hash: `SHA-${bits}` };
   const key = await crypto.subtle.importKey('raw', secret, parameters, false, ['sign']);
   return new Uint8Array(await crypto.subtle.sign('HMAC', key, data));
 }

@@ -1,18 +1,19 @@
 /** Authorization server metadata: RFC 8414 and OpenID Connect Discovery 1.0. */
 import { ServiceAuthError } from '../errors.ts';
 import { assertSecureUrl, getJson, withoutQuery } from './http.ts';
-import { type JsonObject, own } from './json.ts';
+import { isObject, type JsonObject, own } from './json.ts';
 import { createRemoteDocument, type RemoteDocument } from './remote-document.ts';
 import type { Fetch } from './transport.ts';
 
 export interface ServerMetadata {
   readonly issuer: string;
   /**
-   * A URL of the metadata. Judged when it is asked for: a fault in another one does no harm.
+   * A URL of the metadata, with `mutualTls` that for clients with a certificate, if there is one (RFC 8705
+   * section 5). Judged when it is asked for: a fault in another one does no harm.
    *
    * @throws ServiceAuthError `response_malformed`, also where it is absent, and `insecure_url`
    */
-  url(member: 'jwks_uri' | 'token_endpoint' | 'introspection_endpoint'): string;
+  url(member: 'jwks_uri' | 'token_endpoint' | 'introspection_endpoint', mutualTls?: boolean): string;
 }
 
 /**
@@ -71,7 +72,15 @@ function readMetadata(issuer: string, url: string, json: JsonObject): ServerMeta
       `${withoutQuery(url)} names ${said}, but the configured issuer is ${JSON.stringify(issuer)}; they must be equal to the byte`,
     );
   }
-  return { issuer, url: (member) => readUrl(issuer, url, json, member) };
+  const aliases = own(json, 'mtls_endpoint_aliases');
+  const withAliases = isObject(aliases) ? aliases : {};
+  return {
+    issuer,
+    url(member, mutualTls = false) {
+      const source = mutualTls && own(withAliases, member) !== undefined ? withAliases : json;
+      return readUrl(issuer, url, source, member);
+    },
+  };
 }
 
 /** An issuer on https cannot send credentials or trust to plain http, loopback or not. */

@@ -1,36 +1,30 @@
 /** Client authentication by a signed assertion (RFC 7523 section 2.2), `private_key_jwt` of OpenID Connect Core. */
-import { encodeBase64url } from './base64url.ts';
-import type { ClientAuth } from './client-auth.ts';
-import type { KeyAlgorithm } from './crypto.ts';
-import { andThen } from './maybe-async.ts';
+import { ServiceAuthError } from '../errors.ts';
+import { assertionOptions, type ClientAssertionOptions, clientAssertion } from './client-assertion.ts';
+import { type ClientAuth, credentialUsed } from './client-auth.ts';
+import { type KeyAlgorithm, keyAlgorithms } from './crypto.ts';
+import { andThen, type MaybePromise } from './maybe-async.ts';
 import { OptionChecker } from './options.ts';
-import { importPrivateKey, type PrivateKey } from './private-key.ts';
+import { importPrivateKey, type PrivateKey, type SigningKey } from './private-key.ts';
+import { askSource } from './secret.ts';
 
-export interface PrivateKeyJwtOptions {
-  /** A private JWK, PKCS#8 as PEM, a `CryptoKey` that may sign, or a `KeyObject` of Node. */
-  readonly key: PrivateKey;
+export interface PrivateKeyJwtOptions extends ClientAssertionOptions {
+  /**
+   * A private JWK, PKCS#8 as PEM, a `CryptoKey` that may sign, or a `KeyObject` of Node; or a function that gives one,
+   * such as `secretFile(path)` for PEM, which is asked for each request. While it gives no key, the last one serves.
+   */
+  readonly key: PrivateKey | (() => MaybePromise<PrivateKey>);
   /** @default the `alg` of the JWK, or what fits the key: ES256, ES384, ES512, EdDSA, RS256 */
   readonly alg?: KeyAlgorithm | undefined;
   /** Tells the authorization server which key to verify with. @default the `kid` of the JWK */
   readonly kid?: string | undefined;
-  /**
-   * Who is to accept the assertion: `'issuer'` (the endpoint where no issuer is known), `'endpoint'`, or a value
-   * that the authorization server has told. @default 'issuer'
-   */
-  readonly audience?: 'issuer' | 'endpoint' | (string & {}) | undefined;
-  /** How long an assertion may be used, in seconds; each is sent once only. @default 60 */
-  readonly lifetimeSeconds?: number | undefined;
-  /** The clock, in epoch milliseconds. @default Date.now */
-  readonly now?: () => number;
 }
-
-const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
-const KNOWN = ['key', 'alg', 'kid', 'audience', 'lifetimeSeconds', 'now'] as const;
 
 /**
  * Authenticates the client by an assertion that it signs anew for each request: `private_key_jwt`, RFC 7523.
  *
- * Not checked: whether the authorization server knows the public key.
+ * Not checked: whether the authorization server knows the public key. A function that gives no usable key at first is
+ * `client_auth_failed`.
  *
  * @throws TypeError if the key cannot sign, does not fit `alg`, or an option is wrong; never shows the key.
  *
@@ -48,34 +42,43 @@ const KNOWN = ['key', 'alg', 'kid', 'audience', 'lifetimeSeconds', 'now'] as con
  */
 export function privateKeyJwt(options: PrivateKeyJwtOptions): ClientAuth {
   const check = new OptionChecker('privateKeyJwt');
-  const given = check.object('options', options, KNOWN);
-  const key = importPrivateKey(check, given.key, given.alg);
-  const kid = given.kid === undefined ? key.kid : check.string('kid', given.kid);
-  const audience = check.string('audience', given.audience ?? 'issuer');
-  const lifetime = check.number('lifetimeSeconds', given.lifetimeSeconds ?? 60, 1, 3600, 'seconds');
-  const now = check.function('now', options.now) ?? Date.now;
-  const header = encodeJson({ alg: key.alg, typ: 'JWT', ...(kid !== undefined && { kid }) });
-
-  return ({ clientId, issuer, endpoint, form }) => {
-    const aud = audience === 'endpoint' ? endpoint : audience === 'issuer' ? (issuer ?? endpoint) : audience;
-    const iat = Math.floor(now() / 1000);
-    const claims = {
-      iss: clientId,
-      sub: clientId,
-      aud,
-      jti: crypto.randomUUID(),
-      iat,
-      exp: iat + Math.ceil(lifetime),
-    };
-    const input = `${header}.${encodeJson(claims)}`;
-    return andThen(key.sign(input), (signature) => {
-      form.set('client_id', clientId);
-      form.set('client_assertion_type', ASSERTION_TYPE);
-      form.set('client_assertion', `${input}.${encodeBase64url(signature)}`);
+  const given = check.object('options', options, ['key', 'alg', 'kid', ...assertionOptions]);
+  const givenKid = given.kid === undefined ? undefined : check.string('kid', given.kid);
+  const read = keyReader(check, given);
+  const add = clientAssertion(check, given);
+  const names = new WeakMap<SigningKey, string>();
+  return (request) =>
+    andThen(read(), (key) => {
+      const { alg, publicKey, sign } = key;
+      const kid = givenKid ?? key.kid;
+      return andThen(add(request, { alg, kid, sign }), () => {
+        // Of some keys the runtime does not tell the public half; they get a name at first use.
+        const name = publicKey ?? kid ?? names.get(key) ?? crypto.randomUUID();
+        names.set(key, name);
+        return credentialUsed(name);
+      });
     });
-  };
 }
 
-function encodeJson(value: object): string {
-  return encodeBase64url(new TextEncoder().encode(JSON.stringify(value)));
+function keyReader(check: OptionChecker, { key, alg }: PrivateKeyJwtOptions): () => MaybePromise<SigningKey> {
+  if (typeof key !== 'function') {
+    const imported = importPrivateKey(check, key, alg);
+    return () => imported;
+  }
+  if (alg !== undefined) check.oneOf('alg', alg, keyAlgorithms);
+  let last: { readonly given: unknown; readonly imported: SigningKey } | undefined;
+  return async () => {
+    const given = await askSource('the private key', key);
+    if (last !== undefined && last.given === given) return last.imported;
+    try {
+      last = { given, imported: importPrivateKey(check, given, alg) };
+    } catch (error) {
+      // A file may just be being written. The checker's messages show no key.
+      if (last === undefined) {
+        const message = error instanceof TypeError ? error.message : 'the private key is of no use';
+        throw new ServiceAuthError('client_auth_failed', message);
+      }
+    }
+    return last.imported;
+  };
 }

@@ -22,6 +22,8 @@ export interface SigningKey {
   readonly alg: KeyAlgorithm;
   /** That of the JSON Web Key, where it has one. */
   readonly kid: string | undefined;
+  /** The public half as text, the same for each form of one key; not known of every form. */
+  readonly publicKey: string | undefined;
   readonly sign: Sign;
 }
 
@@ -29,6 +31,7 @@ export interface SigningKey {
 interface Source {
   readonly algorithms: readonly KeyAlgorithm[];
   readonly kid?: string | undefined;
+  readonly publicKey?: string | undefined;
   readonly signer: (algorithm: KeyAlgorithm) => Sign;
 }
 
@@ -48,12 +51,12 @@ export function importPrivateKey(check: OptionChecker, key: unknown, wished: unk
   const source = readKey(key);
   const [first] = source?.algorithms ?? [];
   if (source === undefined || first === undefined) return check.failSecret('key', RULE);
-  const { algorithms, kid, signer } = source;
+  const { algorithms, kid, publicKey, signer } = source;
   if (alg !== undefined && !algorithms.includes(alg)) {
     return check.fail('alg', `one that the key may serve (${algorithms.join(', ')})`, alg);
   }
   const chosen = alg ?? first;
-  return { alg: chosen, kid, sign: signer(chosen) };
+  return { alg: chosen, kid, publicKey, sign: signer(chosen) };
 }
 
 function readKey(key: unknown): Source | undefined {
@@ -82,7 +85,12 @@ function fromNode(
     const publicJwk = key && node.createPublicKey(key).export({ format: 'jwk' });
     if (key === undefined || !isVerificationJwk(publicJwk)) return undefined;
     const algorithms = algorithmsOf({ ...publicJwk, ...(jwk?.alg !== undefined && { alg: jwk.alg }) });
-    return { algorithms, kid: jwk?.kid, signer: (algorithm) => nodeSigner(node, key, algorithm) };
+    return {
+      algorithms,
+      kid: jwk?.kid,
+      publicKey: publicText(publicJwk),
+      signer: (algorithm) => nodeSigner(node, key, algorithm),
+    };
   } catch {
     // What the runtime says of a key may quote it.
     return undefined;
@@ -100,6 +108,7 @@ function fromJwk(jwk: Jwk): Source {
   return {
     algorithms: algorithmsOf(jwk),
     kid: jwk.kid,
+    publicKey: publicText(jwk),
     signer: (algorithm) =>
       webSigner(algorithm, (use) =>
         crypto.subtle.importKey('jwk', members as JsonWebKey, use, false, ['sign']),
@@ -130,6 +139,10 @@ function fromPkcs8(der: Bytes): Source | undefined {
         return key;
       }),
   };
+}
+
+function publicText({ kty, crv, x, y, n, e }: Jwk): string {
+  return JSON.stringify({ kty, crv, x, y, n, e });
 }
 
 function algorithmsOf(jwk: Jwk): readonly KeyAlgorithm[] {

@@ -15,8 +15,15 @@ export interface NodeCrypto {
   sign(hash: string | null, data: Bytes, key: object): Bytes;
   verify(hash: string | null, data: Bytes, key: object, signature: Bytes): boolean;
   createHash(hash: string): { update(data: Bytes): { digest(): Bytes } };
-  createHmac(hash: string, secret: Bytes): { update(data: Bytes): { digest(): Bytes } };
+  createHmac(hash: string, secret: Bytes): { update(data: Bytes): NodeHmac };
   timingSafeEqual(a: Bytes, b: Bytes): boolean;
+  /** Lets a key of WebCrypto sign synchronously; absent where `node:crypto` is only imitated. */
+  readonly KeyObject?: { from(key: CryptoKey): NodeKey };
+}
+
+interface NodeHmac {
+  digest(): Bytes;
+  digest(encoding: 'latin1'): string;
 }
 
 /** The part of Node's `KeyObject` that is used here. */

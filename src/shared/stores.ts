@@ -28,3 +28,18 @@ export interface TextStore {
   set(key: string, text: string, expiresAt: number): MaybePromise<void>;
   delete(key: string): MaybePromise<void>;
 }
+
+/**
+ * Access tokens that instances share, under names and in a cipher that tell the store nothing of them.
+ *
+ * What it throws, and what takes it longer than 200 ms, counts as a miss; a call never fails for it.
+ */
+export interface TokenStore extends TextStore {
+  /**
+   * Lets one instance at a time ask for a token, atomically.
+   *
+   * @returns the function that ends the lease, and none but this one; `undefined` where another instance holds it.
+   * It ends by itself after `lastsMs`.
+   */
+  lease(key: string, lastsMs: number): MaybePromise<(() => MaybePromise<void>) | undefined>;
+}

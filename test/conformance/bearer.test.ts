@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type AuthOutcome, createVerifier, type Policy, type Rejection } from '../../src/index.ts';
-import { parseChallenges } from '../../src/outbound/bearer-challenge.ts';
+import { parseChallenges } from '../../src/outbound/challenges.ts';
 import { audience, createKey, issuer, mint, nowMs } from '../helpers/tokens.ts';
 import { readVectors, type Vector } from '../helpers/vectors.ts';
 

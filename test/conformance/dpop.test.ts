@@ -1,7 +1,7 @@
 /** RFC 9449: the examples of the specification, and what it asks of a resource server. */
 import { describe, expect, it } from 'vitest';
 import { type AuthOutcome, createVerifier, type VerifierOptions } from '../../src/index.ts';
-import { parseChallenges } from '../../src/outbound/bearer-challenge.ts';
+import { parseChallenges } from '../../src/outbound/challenges.ts';
 import { accessTokenHash } from '../../src/shared/dpop.ts';
 import { createDpopClient, hashOf, requestWith, url } from '../helpers/dpop.ts';
 import { audience, createKey, issuer, mint, nowMs } from '../helpers/tokens.ts';

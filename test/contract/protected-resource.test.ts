@@ -1,7 +1,7 @@
 /** The protected resource metadata (RFC 9728), the same from every adapter, and where challenges name it. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createVerifier, type ProtectedResourceOptions } from '../../src/index.ts';
-import { parseChallenges } from '../../src/outbound/bearer-challenge.ts';
+import { parseChallenges } from '../../src/outbound/challenges.ts';
 import { createDpopClient, hashOf } from '../helpers/dpop.ts';
 import { audience, createKey, issuer, mint, nowMs, nowSeconds } from '../helpers/tokens.ts';
 import { letIn, metadataTransports } from './metadata-transports.ts';

@@ -13,7 +13,8 @@ function resolve(option: unknown): IntrospectionSettings {
 async function authorization({ clientAuth, clientId }: IntrospectionSettings): Promise<string | undefined> {
   const headers: Record<string, string> = {};
   const endpoint = 'https://idp.example/introspect';
-  await clientAuth({ issuer: undefined, endpoint, clientId, form: new URLSearchParams(), headers });
+  const form = new URLSearchParams();
+  await clientAuth({ issuer: undefined, endpoint, clientId, form, headers, refusals: 0, now: Date.now });
   return headers.authorization;
 }
 

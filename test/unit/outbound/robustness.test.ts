@@ -71,7 +71,7 @@ describe('threat 27: a secret in the wrong place is not shown', () => {
   });
 
   it('an access token, even where inspection calls getters', () => {
-    const token = new AccessToken({ accessToken: SECRET, expiresAt: 1, scope: 'a' });
+    const token = new AccessToken({ accessToken: SECRET, tokenType: 'Bearer', expiresAt: 1, scope: 'a' });
     const text = inspect({ token }, { showHidden: true, getters: true, depth: 9 });
     expect(text).toContain("scope: 'a'");
     expect(text).not.toContain(SECRET);

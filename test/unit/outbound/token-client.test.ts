@@ -509,7 +509,10 @@ describe('options of createTokenClient', () => {
     ],
     [{ discovery: 'http://idp.example/metadata' }, 'discovery must be an https URL'],
     [{ clientId: '' }, 'clientId must be a non-empty string; got ""'],
-    [{ clientSecret: '' }, 'clientSecret must be a non-empty string or a function that gives one'],
+    [
+      { clientSecret: '' },
+      'clientSecret must be a non-empty string, a non-empty list of them, or a function',
+    ],
     [{ clientAuth: clientSecretBasic('x') }, 'clientSecret must be absent where clientAuth is given'],
     [
       { clientSecret: undefined, clientAuth: secretCanary },
@@ -591,7 +594,7 @@ describe('the environment', () => {
     expect(new URLSearchParams(body).get('resource')).toBe('https://orders.example');
   });
 
-  it('reads a secret file anew for each token request, and says so where it is empty or gone', async () => {
+  it('reads a secret file anew for each token request, and keeps the last secret while it is empty', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'service-auth-'));
     onTestFinished(() => rm(directory, { recursive: true }));
     const path = join(directory, 'secret');
@@ -604,19 +607,20 @@ describe('the environment', () => {
       code: 'client_auth_failed',
       message: `createTokenClient: the file of SERVICE_AUTH_CLIENT_SECRET_FILE (${path}) could not be read (ENOENT)`,
     });
-    for (const secret of ['one', 'two']) {
-      await writeFile(path, `${secret}\n`);
+    await writeFile(path, ' ');
+    expect(await rejection(tokens.getToken())).toMatchObject({
+      code: 'client_auth_failed',
+      message: `createTokenClient: the file of SERVICE_AUTH_CLIENT_SECRET_FILE (${path}) holds no secret`,
+    });
+    for (const secret of ['one\n', 'two\n', ' ']) {
+      await writeFile(path, secret);
       await tokens.getToken({ forceRefresh: true });
     }
     expect(server.received.map(({ headers }) => headers.authorization)).toEqual([
       `Basic ${btoa('a:one')}`,
       `Basic ${btoa('a:two')}`,
+      `Basic ${btoa('a:two')}`,
     ]);
-    await writeFile(path, ' ');
-    expect(await rejection(tokens.getToken({ forceRefresh: true }))).toMatchObject({
-      code: 'client_auth_failed',
-      message: `createTokenClient: the file of SERVICE_AUTH_CLIENT_SECRET_FILE (${path}) holds no secret`,
-    });
   });
 
   it.each([

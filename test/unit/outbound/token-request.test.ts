@@ -1,43 +1,69 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { AccessToken } from '../../../src/outbound/access-token.ts';
 import { requestToken, type TokenRequest } from '../../../src/outbound/token-request.ts';
-import { clientSecretPost } from '../../../src/shared/client-auth.ts';
+import { authenticateClient, type ClientAuth, clientSecretPost } from '../../../src/shared/client-auth.ts';
 import vectors from '../../vectors/rfc6749-client.json' with { type: 'json' };
 import { createClock, rejection, secretCanary, sendJson, startTokenServer, tokenCanary } from './support.ts';
 
 const good = { access_token: 'abc', token_type: 'Bearer', expires_in: 60 };
 const clock = createClock();
 
-async function request(
-  body: unknown,
-  status = 200,
-  headers: Record<string, string> = {},
-  more: Partial<TokenRequest> = {},
-) {
+interface Asked {
+  readonly clientAuth?: ClientAuth;
+  readonly timeoutMs?: number;
+  readonly expected?: Partial<TokenRequest>;
+}
+
+async function request(body: unknown, status = 200, headers: Record<string, string> = {}, asked: Asked = {}) {
   const server = await startTokenServer();
   server.next.push((_, response) => {
     if (typeof body === 'string') response.writeHead(status, headers).end(body);
     else sendJson(response, body, status, headers);
   });
-  const token = requestToken({
+  return { server, token: ask(server.tokenEndpoint, asked) };
+}
+
+/** What a token client does for one attempt. */
+async function ask(
+  endpoint: string,
+  { clientAuth = clientSecretPost(secretCanary), timeoutMs = 5000, expected }: Asked,
+): Promise<AccessToken> {
+  const form = new URLSearchParams([
+    ['grant_type', 'client_credentials'],
+    ['scope', 'a b'],
+    ['resource', 'https://one.example'],
+    ['resource', 'https://two.example'],
+  ]);
+  const headers = {};
+  const { now } = clock;
+  const unauthenticated = {
     issuer: undefined,
-    tokenEndpoint: server.tokenEndpoint,
+    endpoint,
     clientId: 'billing',
-    clientAuth: clientSecretPost(secretCanary),
+    form,
+    headers,
+    refusals: 0,
+    now,
+  };
+  await authenticateClient(clientAuth, unauthenticated, timeoutMs);
+  const answer = await requestToken({
+    tokenEndpoint: endpoint,
+    form,
+    headers,
     scope: 'a b',
-    parameters: [
-      ['scope', 'a b'],
-      ['resource', 'https://one.example'],
-      ['resource', 'https://two.example'],
-    ],
+    dpop: false,
+    keepsBinding: false,
     fetch: (url, init) => fetch(url, init),
-    now: clock.now,
-    timeoutMs: 5000,
+    now,
+    timeoutMs,
     defaultLifetimeSeconds: 300,
     signal: new AbortController().signal,
-    ...more,
+    onAnswer: () => {},
+    ...expected,
   });
-  return { server, token };
+  if ('refusal' in answer) throw answer.refusal;
+  return new AccessToken(answer.token);
 }
 
 describe('the token request (RFC 6749 section 4.4.2)', () => {
@@ -160,11 +186,13 @@ describe('the token response (RFC 6749 section 5.1)', () => {
       200,
       {},
       {
-        now: slow.now,
-        fetch: async (url, init) => {
-          const response = await fetch(url, init);
-          slow.advance(6000);
-          return response;
+        expected: {
+          now: slow.now,
+          fetch: async (url, init) => {
+            const response = await fetch(url, init);
+            slow.advance(6000);
+            return response;
+          },
         },
       },
     );

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ServiceAuthError } from '../../../src/errors.ts';
-import { AccessToken } from '../../../src/outbound/access-token.ts';
+import { type HeldToken, holdToken } from '../../../src/outbound/held-token.ts';
 import { createTokenSlot, type TokenSlotOptions } from '../../../src/outbound/token-slot.ts';
 import { createClock, createDeferred, type Deferred, rejection } from './support.ts';
 
@@ -9,32 +9,35 @@ const MINUTE = 60_000;
 /** A slot whose requests are answered by hand. */
 function createBench(options: Partial<TokenSlotOptions> = {}) {
   const clock = createClock();
-  const requests: Deferred<AccessToken>[] = [];
+  const requests: Deferred<HeldToken>[] = [];
   const log: string[] = [];
   const slot = createTokenSlot({
     aheadMs: MINUTE,
+    mandatoryMs: 1000,
     now: clock.now,
     random: () => 0,
     request: () => {
-      const request = createDeferred<AccessToken>();
+      const request = createDeferred<HeldToken>();
       requests.push(request);
       return request.promise;
     },
-    onRefreshed: (token, background) =>
+    onRefreshed: ({ token }, background) =>
       log.push(`${token.accessToken} ${background ? 'behind' : 'waited for'}`),
     onFailed: ({ code }) => log.push(code),
-    onReused: (token) => log.push(`${token.accessToken} reused`),
+    onReused: ({ token }) => log.push(`${token.accessToken} reused`),
     ...options,
   });
-  const tokenFor = (name: string, lifetimeMs: number): AccessToken =>
-    new AccessToken({ accessToken: name, expiresAt: clock.now() + lifetimeMs, scope: undefined });
+  const tokenFor = (name: string, lifetimeMs: number): HeldToken => {
+    const expiresAt = clock.now() + lifetimeMs;
+    return holdToken({ accessToken: name, tokenType: 'Bearer', expiresAt, scope: undefined }, undefined);
+  };
   return {
     slot,
     clock,
     requests,
     log,
     /** Answers the oldest open request and waits until the slot has seen it. */
-    async answer(name: string, lifetimeMs = 10 * MINUTE): Promise<AccessToken> {
+    async answer(name: string, lifetimeMs = 10 * MINUTE): Promise<HeldToken> {
       const token = tokenFor(name, lifetimeMs);
       requests.at(-1)?.resolve(token);
       await settled(slot);
@@ -67,7 +70,7 @@ async function filled(lifetimeMs = 10 * MINUTE, options: Partial<TokenSlotOption
 describe('a token slot', () => {
   it('answers synchronously from memory', async () => {
     const { slot, requests } = await filled();
-    expect(slot.read()).toBeInstanceOf(AccessToken);
+    expect(slot.read()).not.toBeInstanceOf(Promise);
     expect(requests).toHaveLength(1);
   });
 
@@ -83,15 +86,15 @@ describe('a token slot', () => {
   it('renews behind the back of callers once the window begins, and delays none of them', async () => {
     const bench = await filled();
     bench.clock.advance(9 * MINUTE - 1);
-    expect(bench.slot.read()).toMatchObject({ accessToken: 'first' });
+    expect(bench.slot.read()).toMatchObject({ token: { accessToken: 'first' } });
     expect(bench.requests).toHaveLength(1);
     bench.clock.advance(1);
     for (let calls = 0; calls < 5; calls++) {
-      expect(bench.slot.read()).toMatchObject({ accessToken: 'first' });
+      expect(bench.slot.read()).toMatchObject({ token: { accessToken: 'first' } });
     }
     expect(bench.requests).toHaveLength(2);
     await bench.answer('second');
-    expect(bench.slot.read()).toMatchObject({ accessToken: 'second' });
+    expect(bench.slot.read()).toMatchObject({ token: { accessToken: 'second' } });
     expect(bench.log).toEqual(['first waited for', 'second behind']);
   });
 
@@ -112,7 +115,7 @@ describe('a token slot', () => {
   it('has no window where none is wanted', async () => {
     const bench = await filled(10 * MINUTE, { aheadMs: 0 });
     bench.clock.advance(10 * MINUTE - 1001);
-    expect(bench.slot.read()).toMatchObject({ accessToken: 'first' });
+    expect(bench.slot.read()).toMatchObject({ token: { accessToken: 'first' } });
     expect(bench.requests).toHaveLength(1);
   });
 
@@ -122,12 +125,12 @@ describe('a token slot', () => {
   ])('a token of %i ms is not used in its last %i ms', async (lifetimeMs, marginMs) => {
     const bench = await filled(lifetimeMs, { aheadMs: 0 });
     bench.clock.advance(lifetimeMs - marginMs - 1);
-    expect(bench.slot.read()).toMatchObject({ accessToken: 'first' });
+    expect(bench.slot.read()).toMatchObject({ token: { accessToken: 'first' } });
     bench.clock.advance(1);
     const waiting = bench.slot.read();
     expect(waiting).toBeInstanceOf(Promise);
     await bench.answer('second');
-    expect(await waiting).toMatchObject({ accessToken: 'second' });
+    expect(await waiting).toMatchObject({ token: { accessToken: 'second' } });
   });
 
   it('lets a call that finds the token expired join the refresh under way', async () => {
@@ -137,7 +140,7 @@ describe('a token slot', () => {
     bench.clock.advance(MINUTE);
     const waiting = bench.slot.read();
     await bench.answer('second');
-    expect(await waiting).toMatchObject({ accessToken: 'second' });
+    expect(await waiting).toMatchObject({ token: { accessToken: 'second' } });
     expect(bench.requests).toHaveLength(2);
   });
 });
@@ -147,18 +150,18 @@ describe('a token slot whose refresh fails', () => {
     const bench = await filled();
     bench.clock.advance(9 * MINUTE);
     for (const [attempt, pauseMs] of [500, 1000, 2000, 4000].entries()) {
-      expect(bench.slot.read()).toMatchObject({ accessToken: 'first' });
+      expect(bench.slot.read()).toMatchObject({ token: { accessToken: 'first' } });
       expect(bench.requests).toHaveLength(attempt + 2);
       await bench.fail();
       bench.clock.advance(pauseMs - 1);
-      expect(bench.slot.read()).toMatchObject({ accessToken: 'first' });
+      expect(bench.slot.read()).toMatchObject({ token: { accessToken: 'first' } });
       expect(bench.requests).toHaveLength(attempt + 2);
       bench.clock.advance(1);
     }
     expect(bench.log.slice(1, 3)).toEqual(['unexpected_status', 'first reused']);
     bench.slot.read();
     await bench.answer('second');
-    expect(bench.slot.read()).toMatchObject({ accessToken: 'second' });
+    expect(bench.slot.read()).toMatchObject({ token: { accessToken: 'second' } });
     expect(bench.slot.state().lastError).toBeUndefined();
   });
 
@@ -204,7 +207,7 @@ describe('a token slot whose refresh fails', () => {
     bench.clock.advance(40_000);
     const second = bench.slot.read();
     await bench.answer('late');
-    expect(await second).toMatchObject({ accessToken: 'late' });
+    expect(await second).toMatchObject({ token: { accessToken: 'late' } });
   });
 
   it('lets calls try again at once after the first failures, then slows them down a little', async () => {
@@ -250,14 +253,17 @@ describe('renew', () => {
     expect(bench.requests).toHaveLength(2);
     await bench.fail();
     expect(await renewing).toMatchObject({ code: 'unexpected_status' });
-    expect(bench.slot.read()).toMatchObject({ accessToken: 'first' });
+    expect(bench.slot.read()).toMatchObject({ token: { accessToken: 'first' } });
   });
 
   it('joins a request under way', async () => {
     const bench = await filled();
     const renewing = [bench.slot.renew(), bench.slot.renew()];
     await bench.answer('second');
-    expect(await Promise.all(renewing)).toMatchObject([{ accessToken: 'second' }, { accessToken: 'second' }]);
+    expect(await Promise.all(renewing)).toMatchObject([
+      { token: { accessToken: 'second' } },
+      { token: { accessToken: 'second' } },
+    ]);
     expect(bench.requests).toHaveLength(2);
   });
 
@@ -267,7 +273,7 @@ describe('renew', () => {
     const renewing = bench.slot.renew(refused);
     await bench.answer('second');
     await renewing;
-    expect(bench.slot.renew(refused)).toMatchObject({ accessToken: 'second' });
+    expect(bench.slot.renew(refused)).toMatchObject({ token: { accessToken: 'second' } });
     expect(bench.requests).toHaveLength(2);
   });
 });

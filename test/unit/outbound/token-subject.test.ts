@@ -1,10 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type TokenClientIdentity, tokenSubject } from '../../../src/outbound/token-subject.ts';
+import {
+  type ExchangeWish,
+  type TokenClientIdentity,
+  type TokenSubject,
+  tokenSubject,
+} from '../../../src/outbound/token-subject.ts';
 
 interface Wish extends TokenClientIdentity {
   readonly scopes: readonly string[];
   readonly resources: readonly string[];
+  readonly dpop: boolean;
+  readonly exchange: ExchangeWish | undefined;
 }
 
 /** Few letters, and those that end strings, lists and objects in text: what collides if anything does. */
@@ -14,6 +21,11 @@ const word = fc.string({
 });
 const words = fc.array(word, { maxLength: 3 });
 const maybe = fc.option(word, { nil: undefined });
+const exchangeOf = (fingerprint: string): ExchangeWish => ({
+  fingerprint,
+  parameters: [],
+  keepsBinding: false,
+});
 const wish: fc.Arbitrary<Wish> = fc.record({
   issuer: maybe,
   tokenEndpoint: maybe,
@@ -22,9 +34,12 @@ const wish: fc.Arbitrary<Wish> = fc.record({
   extraParameters: fc.dictionary(word, word, { maxKeys: 2 }).map((record) => Object.entries(record)),
   scopes: words,
   resources: words,
+  dpop: fc.boolean(),
+  exchange: fc.option(word.map(exchangeOf), { nil: undefined }),
 });
 
-const keyOf = (of: Wish): string => tokenSubject(of, of.scopes, of.resources).key;
+const subjectOf = (of: Wish): TokenSubject => tokenSubject(of, of);
+const keyOf = (of: Wish): string => subjectOf(of).key;
 
 /** What a wish means, whatever the order and repetition: the measure that the key is held against. */
 function sameMeaning(a: Wish, b: Wish): boolean {
@@ -35,6 +50,8 @@ function sameMeaning(a: Wish, b: Wish): boolean {
     a.tokenEndpoint === b.tokenEndpoint &&
     a.clientId === b.clientId &&
     a.audience === b.audience &&
+    a.dpop === b.dpop &&
+    a.exchange?.fingerprint === b.exchange?.fingerprint &&
     sameSet(a.scopes, b.scopes) &&
     sameSet(a.resources, b.resources) &&
     a.extraParameters.length === b.extraParameters.length &&
@@ -75,8 +92,8 @@ describe('threat 17: cache keys never collide', () => {
           ),
         ),
         ([a, scopes, resources]) => {
-          const one = tokenSubject(a, a.scopes, a.resources);
-          const other = tokenSubject(a, scopes, resources);
+          const one = subjectOf(a);
+          const other = subjectOf({ ...a, scopes, resources });
           expect(other).toEqual(one);
         },
       ),
@@ -87,6 +104,9 @@ describe('threat 17: cache keys never collide', () => {
     ['a scope list and one scope with a comma', { scopes: ['a', 'b'] }, { scopes: ['a,b'] }],
     ['a scope and a resource of that name', { scopes: ['a'] }, { resources: ['a'] }],
     ['no audience and the word null', {}, { audience: 'null' }],
+    ['a token that is bound to a key and one that is not', { dpop: true }, {}],
+    ['tokens for two callers', { exchange: exchangeOf('a') }, { exchange: exchangeOf('b') }],
+    ['a token for a caller and the service\'s own', { exchange: exchangeOf('') }, {}],
     [
       'names and values',
       { extraParameters: [['a', 'b']] as const },
@@ -101,6 +121,8 @@ describe('threat 17: cache keys never collide', () => {
       extraParameters: [],
       scopes: [],
       resources: [],
+      dpop: false,
+      exchange: undefined,
     };
     expect(keyOf({ ...base, ...one })).not.toBe(keyOf({ ...base, ...other }));
   });

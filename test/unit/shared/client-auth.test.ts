@@ -1,23 +1,25 @@
 import { inspect } from 'node:util';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
+  authenticateClient,
   type ClientAuth,
   type ClientAuthRequest,
   clientSecretBasic,
   clientSecretPost,
 } from '../../../src/shared/client-auth.ts';
+import type { Secret } from '../../../src/shared/secret.ts';
 import vectors from '../../vectors/rfc6749-client.json' with { type: 'json' };
 import { rejection, secretCanary } from '../outbound/support.ts';
 
-async function authenticate(auth: ClientAuth, clientId: string): Promise<ClientAuthRequest> {
-  const request: ClientAuthRequest = {
-    issuer: undefined,
-    endpoint: 'https://idp.example/token',
-    clientId,
-    form: new URLSearchParams({ grant_type: 'client_credentials' }),
-    headers: {},
-  };
+function requestOf(clientId: string, refusals = 0): ClientAuthRequest {
+  const form = new URLSearchParams({ grant_type: 'client_credentials' });
+  const endpoint = 'https://idp.example/token';
+  return { issuer: undefined, endpoint, clientId, form, headers: {}, refusals, now: Date.now };
+}
+
+async function authenticate(auth: ClientAuth, clientId: string, refusals = 0): Promise<ClientAuthRequest> {
+  const request = requestOf(clientId, refusals);
   await auth(request);
   return request;
 }
@@ -88,27 +90,64 @@ describe('clientSecretPost (RFC 6749 section 2.3.1)', () => {
   });
 });
 
+/** The secret that went into the request. */
+async function sent(auth: ClientAuth, refusals = 0): Promise<string | null> {
+  const { headers, form } = await authenticate(auth, 'a', refusals);
+  const { authorization } = headers;
+  return authorization === undefined ? form.get('client_secret') : decodeBasic(authorization).slice(2);
+}
+
 describe.each([
   ['clientSecretBasic', clientSecretBasic],
   ['clientSecretPost', clientSecretPost],
 ])('%s: where the secret comes from', (name, create) => {
-  it.each(['', '   ', undefined, null, 0, {}, []])('refuses %j at creation', (secret) => {
-    expect(() => create(secret as string)).toThrow(
-      new TypeError(`${name}: secret must be a non-empty string or a function that gives one`),
-    );
-  });
+  it.each(['', '   ', undefined, null, 0, {}, [], ['good', ''], ['good', 5]])(
+    'refuses %j at creation',
+    (secret) => {
+      expect(() => create(secret as string)).toThrow(
+        new TypeError(
+          `${name}: secret must be a non-empty string, a non-empty list of them, or a function that gives either`,
+        ),
+      );
+    },
+  );
 
   it('asks a function anew for each request', async () => {
     const secrets = ['first', 'second'];
     const auth = create(async () => secrets.shift() ?? '');
-    const seen = [await authenticate(auth, 'a'), await authenticate(auth, 'a')];
-    const shown = seen.map(({ headers: { authorization: basic }, form }) =>
-      basic === undefined ? form.get('client_secret') : decodeBasic(basic).slice(2),
-    );
-    expect(shown).toEqual(['first', 'second']);
+    expect([await sent(auth), await sent(auth)]).toEqual(['first', 'second']);
   });
 
-  it.each(['', undefined, 7])('refuses a function that gives %j', async (secret) => {
+  it('takes the next of several after each refusal, and stays with the last', async () => {
+    for (const source of [['new', 'old'], () => ['new', 'old'], async () => ['new', 'old']]) {
+      const auth = create(source as Secret);
+      const seen = [await sent(auth, 0), await sent(auth, 1), await sent(auth, 2), await sent(auth, 0)];
+      expect(seen).toEqual(['new', 'old', 'old', 'new']);
+    }
+  });
+
+  it('asks a function again after a refusal', async () => {
+    const secrets = ['stale', 'fresh'];
+    const auth = create(() => secrets.shift() ?? '');
+    expect([await sent(auth, 0), await sent(auth, 1)]).toEqual(['stale', 'fresh']);
+  });
+
+  it('is not changed by a list that changes', async () => {
+    const list = ['new'];
+    const auth = create(list);
+    list[0] = 'other';
+    expect(await sent(auth)).toBe('new');
+  });
+
+  it('tells one credential from another', async () => {
+    const auth = create(['new', 'old']);
+    const used = async (refusals: number): Promise<string | undefined> =>
+      (await authenticateClient(auth, requestOf('a', refusals), 1000))?.credential;
+    expect(await used(0)).toBe(await used(0));
+    expect(await used(0)).not.toBe(await used(1));
+  });
+
+  it.each(['', undefined, 7, [], ['good', '']])('refuses a function that gives %j', async (secret) => {
     const error = await rejection(
       authenticate(
         create(() => secret as string),
@@ -138,3 +177,62 @@ describe.each([
     expect(JSON.stringify({ auth, text: String(auth) })).not.toContain(secretCanary);
   });
 });
+
+describe('authenticateClient', () => {
+  const seen = (used: unknown): string => inspect(used, { depth: null, showHidden: true, getters: true });
+  const use = (auth: unknown): ReturnType<typeof authenticateClient> =>
+    authenticateClient(auth as ClientAuth, requestOf('a'), 50);
+  afterEach(() => void vi.useRealTimers());
+
+  it.each([
+    ['a secret', clientSecretPost(secretCanary)],
+    ['a function of somebody else', () => ({ credential: secretCanary })],
+    ['a promise of somebody else', async () => ({ credential: secretCanary })],
+  ])('threat 27: gives what identifies %s, and shows it nowhere', async (_name, auth) => {
+    const used = await use(auth);
+    expect(used?.credential).toBe(secretCanary);
+    expect(seen(used)).not.toContain(secretCanary);
+    expect(JSON.stringify({ used, ...used })).not.toContain(secretCanary);
+  });
+
+  it.each([undefined, null, 7, 'x', {}, { credential: 7 }, []])(
+    'a function that gives %j identifies nothing',
+    async (result) => {
+      expect(await use(() => result)).toBeUndefined();
+      expect(await use(async () => result)).toBeUndefined();
+    },
+  );
+
+  it('waits for anything with a then', async () => {
+    // biome-ignore lint/suspicious/noThenProperty: promises of other makes are the matter here
+    const thenable = { then: (done: (value: unknown) => void) => done({ credential: 'x' }) };
+    expect((await use(() => thenable))?.credential).toBe('x');
+  });
+
+  it('says of a failing function its code, never its message', async () => {
+    const failure = Object.assign(new Error(secretCanary), { code: 'EACCES' });
+    for (const auth of [() => Promise.reject(failure), () => raise(failure)]) {
+      const error = await rejection(use(auth));
+      expect(error).toMatchObject({
+        code: 'client_auth_failed',
+        message: 'the client could not be authenticated (EACCES)',
+      });
+      expect(seen(error)).not.toContain(secretCanary);
+    }
+  });
+
+  it('waits no longer than it may', async () => {
+    vi.useFakeTimers();
+    const error = rejection(use(() => new Promise(() => {})));
+    await vi.advanceTimersByTimeAsync(50);
+    expect(await error).toMatchObject({
+      code: 'timeout',
+      message: 'the credential of the client was not there within 50 ms',
+    });
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+function raise(error: Error): never {
+  throw error;
+}

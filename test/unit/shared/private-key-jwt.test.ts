@@ -5,7 +5,7 @@ import {
   createPrivateKey as nodePrivateKey,
 } from 'node:crypto';
 import { inspect } from 'node:util';
-import { decodeProtectedHeader, type JWK, jwtVerify } from 'jose';
+import { decodeJwt, decodeProtectedHeader, type JWK, jwtVerify } from 'jose';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import type { ClientAuth, ClientAuthRequest } from '../../../src/shared/client-auth.ts';
 
@@ -45,12 +45,18 @@ async function cryptoKeyOf(alg: keyof typeof keys, usages: KeyUsage[] = ['sign']
   return crypto.subtle.importKey('jwk', jwkOf(keys[alg]) as JsonWebKey, parameters, false, usages);
 }
 
+function requestOf(issuer: string | undefined, now = (): number => nowMs): ClientAuthRequest {
+  const form = new URLSearchParams();
+  return { issuer, endpoint, clientId: 'orders', form, headers: {}, refusals: 0, now };
+}
+
 async function assertion(
   clientAuth: ClientAuth,
   issuer: string | undefined = 'https://idp.example',
 ): Promise<{ token: string; form: URLSearchParams; request: ClientAuthRequest }> {
-  const form = new URLSearchParams([['token', 'x']]);
-  const request = { issuer, endpoint, clientId: 'orders', form, headers: {} };
+  const request = requestOf(issuer);
+  const { form } = request;
+  form.set('token', 'x');
   await clientAuth(request);
   return { token: String(form.get('client_assertion')), form, request };
 }
@@ -125,8 +131,9 @@ describe.each([
 
   it('the audience is the issuer, the endpoint, or what was given', async () => {
     const audienceOf = async (more: object, issuer?: string): Promise<unknown> => {
-      const form = new URLSearchParams();
-      await make(jwkOf(keys.EdDSA), more)({ issuer, endpoint, clientId: 'orders', form, headers: {} });
+      const request = requestOf(issuer);
+      await make(jwkOf(keys.EdDSA), more)(request);
+      const { form } = request;
       return (await verifies(String(form.get('client_assertion')), keys.EdDSA)).payload.aud;
     };
     expect(await audienceOf({}, 'https://idp.example')).toBe('https://idp.example');
@@ -139,6 +146,83 @@ describe.each([
     const { token } = await assertion(make(jwkOf(keys.ES256), { lifetimeSeconds: 10 }));
     const { payload } = await verifies(token, keys.ES256);
     expect(payload.exp).toBe(nowMs / 1000 + 10);
+  });
+
+  it('the time is that of the request, unless there is a clock', async () => {
+    const issuedAt = async (more: object): Promise<unknown> => {
+      const request = requestOf(undefined, () => nowMs + 5000);
+      await privateKeyJwt({ key: jwkOf(keys.EdDSA) as never, ...more })(request);
+      return decodeJwt(String(request.form.get('client_assertion'))).iat;
+    };
+    expect(await issuedAt({})).toBe(nowMs / 1000 + 5);
+    expect(await issuedAt({ now: () => nowMs })).toBe(nowMs / 1000);
+  });
+
+  it('the credential is the key: the same for its forms, another for another, never the private half', async () => {
+    const used = async (key: unknown, more?: object): Promise<string> =>
+      (await make(key, more)(requestOf(undefined)))?.credential ?? '';
+    const [jwk, other] = [jwkOf(keys.ES256), jwkOf(keys.ES384)];
+    expect(await used(jwk)).toBe(await used({ ...jwk, kid: 'k1' }));
+    expect(await used(jwk)).not.toBe(await used(other));
+    expect(await used(jwk)).not.toContain(jwk.d);
+    const cryptoKey = await cryptoKeyOf('ES256');
+    expect(await used(cryptoKey, { kid: 'k1' })).toBe('k1');
+    const clientAuth = make(cryptoKey);
+    const [first, again] = [await clientAuth(requestOf(undefined)), await clientAuth(requestOf(undefined))];
+    expect(first?.credential).toBe(again?.credential);
+    expect(await used(cryptoKey)).not.toBe(first?.credential);
+  });
+
+  describe('a function that gives the key', () => {
+    it('is asked for each request, so that a rotated key needs no restart', async () => {
+      let key: unknown = { ...jwkOf(keys.ES256), kid: 'old' };
+      const clientAuth = make(async () => key);
+      expect((await verifies((await assertion(clientAuth)).token, keys.ES256)).protectedHeader.kid).toBe(
+        'old',
+      );
+      const used = (await clientAuth(requestOf(undefined)))?.credential;
+      key = pemOf(keys.EdDSA);
+      expect((await verifies((await assertion(clientAuth)).token, keys.EdDSA)).protectedHeader.alg).toBe(
+        'EdDSA',
+      );
+      expect((await clientAuth(requestOf(undefined)))?.credential).not.toBe(used);
+    });
+
+    it('is told apart also where the public half is not known', async () => {
+      let key = await cryptoKeyOf('ES256');
+      const clientAuth = make(() => key);
+      const used = async (): Promise<string | undefined> =>
+        (await clientAuth(requestOf(undefined)))?.credential;
+      const first = await used();
+      expect(await used()).toBe(first);
+      key = await cryptoKeyOf('ES384');
+      expect(await used()).not.toBe(first);
+    });
+
+    it('is forgiven half a key where there was a whole one', async () => {
+      let key = '-----BEGIN PRIVATE KEY-----\nMC4C';
+      const clientAuth = make(() => key);
+      await expect(async () => assertion(clientAuth)).rejects.toMatchObject({
+        code: 'client_auth_failed',
+        message: expect.stringMatching(/^privateKeyJwt: key must be a private key that may sign/),
+      });
+      key = pemOf(keys.EdDSA);
+      await verifies((await assertion(clientAuth)).token, keys.EdDSA);
+      key = key.slice(0, 40);
+      await verifies((await assertion(clientAuth)).token, keys.EdDSA);
+    });
+
+    it('that fails tells its code, never its message', async () => {
+      const failure = Object.assign(new Error('canary'), { code: 'ENOENT' });
+      await expect(async () => assertion(make(() => Promise.reject(failure)))).rejects.toMatchObject({
+        code: 'client_auth_failed',
+        message: 'the private key could not be read (ENOENT)',
+      });
+    });
+
+    it('leaves a wrong algorithm a mistake at creation', () => {
+      expect(() => make(() => jwkOf(keys.ES256), { alg: 'HS256' })).toThrow(/alg must be one of/);
+    });
   });
 
   it.each([
@@ -205,12 +289,10 @@ describe('KeyObject', () => {
   });
 
   it('is used at once, without a promise', () => {
-    const form = new URLSearchParams();
+    const request = requestOf(undefined);
     const clientAuth = node.privateKeyJwt({ key: nodePrivateKey(pemOf(keys.EdDSA)) });
-    expect(
-      clientAuth({ issuer: undefined, endpoint, clientId: 'orders', form, headers: {} }),
-    ).toBeUndefined();
-    expect(form.get('client_assertion')).not.toBeNull();
+    expect(clientAuth(request)).not.toBeInstanceOf(Promise);
+    expect(request.form.get('client_assertion')).not.toBeNull();
   });
 
   it('that is public is refused', () => {

@@ -13,12 +13,15 @@ const token = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 const parameterPattern = new RegExp(`^(${token})[ \\t]*=[ \\t]*(?:"(.*)"|(${token}))$`, 's');
 const schemePattern = new RegExp(`^(${token})(?:[ \\t]+(.*))?$`, 's');
 
-/** Whether a Bearer challenge says that the token is not valid (RFC 6750 section 3.1). */
-export function saysInvalidToken(header: string | null): boolean {
-  if (header === null) return false;
-  return parseChallenges(header).some(
-    ({ scheme, parameters }) => scheme === 'bearer' && parameters.get('error') === 'invalid_token',
-  );
+/** The error codes of Bearer and DPoP challenges (RFC 6750 section 3.1, RFC 9449 section 7.1). */
+export function errorsOf(header: string | null): ReadonlySet<string> {
+  const errors = new Set<string>();
+  if (header === null) return errors;
+  for (const { scheme, parameters } of parseChallenges(header)) {
+    const error = parameters.get('error');
+    if (error !== undefined && (scheme === 'bearer' || scheme === 'dpop')) errors.add(error);
+  }
+  return errors;
 }
 
 /** Parses the field value; reading ends at the first item that fits no grammar, and what came before stands. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseChallenges, saysInvalidToken } from '../../../src/outbound/bearer-challenge.ts';
+import { errorsOf, parseChallenges } from '../../../src/outbound/challenges.ts';
 
 const parse = (header: string) =>
   parseChallenges(header).map(({ scheme, parameters }) => [scheme, Object.fromEntries(parameters)]);
@@ -75,17 +75,19 @@ describe('WWW-Authenticate (RFC 9110 section 11.6.1)', () => {
   });
 });
 
-describe('saysInvalidToken', () => {
-  it.each([
-    ['Bearer error="invalid_token"', true],
-    ['Basic realm="x", Bearer scope="a", error="invalid_token"', true],
-    ['Bearer error="insufficient_scope"', false],
-    ['Bearer realm="error=\\"invalid_token\\""', false],
-    ['Basic error="invalid_token"', false],
-    ['Bearer error_description="invalid_token"', false],
-    ['Bearer', false],
-    [null, false],
+describe('errorsOf', () => {
+  it.each<[string | null, readonly string[]]>([
+    ['Bearer error="invalid_token"', ['invalid_token']],
+    ['Basic realm="x", Bearer scope="a", error="invalid_token"', ['invalid_token']],
+    ['Bearer error="insufficient_scope"', ['insufficient_scope']],
+    ['DPoP error="use_dpop_nonce", algs="ES256"', ['use_dpop_nonce']],
+    ['Bearer error="invalid_token", DPoP error="use_dpop_nonce"', ['invalid_token', 'use_dpop_nonce']],
+    ['Bearer realm="error=\\"invalid_token\\""', []],
+    ['Basic error="invalid_token"', []],
+    ['Bearer error_description="invalid_token"', []],
+    ['Bearer', []],
+    [null, []],
   ])('%s: %s', (header, expected) => {
-    expect(saysInvalidToken(header)).toBe(expected);
+    expect([...errorsOf(header)]).toEqual(expected);
   });
 });

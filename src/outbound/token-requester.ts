@@ -1,0 +1,215 @@
+/** Gets one token: from the store that instances share, or from the server, in as many attempts as may help. */
+import { LRUCache } from 'lru-cache';
+import { ServiceAuthError } from '../errors.ts';
+import { authenticateClient } from '../shared/client-auth.ts';
+import { withoutQuery } from '../shared/http.ts';
+import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
+import { createMetadataDocument } from '../shared/metadata.ts';
+import type { AccessTokenFields } from './access-token.ts';
+import type { DpopSigner } from './dpop-keys.ts';
+import { type HeldToken, holdToken } from './held-token.ts';
+import { createRetryBudget, type RetryBudget } from './retry-budget.ts';
+import type { Servers } from './servers.ts';
+import type { TokenClientSettings } from './token-client-options.ts';
+import { requestToken, type TokenAnswer } from './token-request.ts';
+import type { TokenSubject } from './token-subject.ts';
+
+/**
+ * Gets a token that `isGood`, as far as other instances may have one.
+ *
+ * @throws ServiceAuthError (rejects) as `getToken` says.
+ */
+export type TokenRequester = (
+  subject: TokenSubject,
+  isGood: (token: AccessTokenFields) => boolean,
+) => Promise<HeldToken>;
+
+/** What a server said of a request; the same one would be refused again. */
+interface Rejection {
+  readonly error: ServiceAuthError;
+  readonly credential: string | undefined;
+  readonly from: number;
+  readonly pauseMs: number;
+}
+
+/** A request that is authenticated, and under which circumstances. */
+interface Attempt {
+  readonly form: URLSearchParams;
+  readonly headers: Record<string, string>;
+  readonly credential: string | undefined;
+  readonly hint: string | undefined;
+  readonly nonce: string | undefined;
+  /** How far the server's clock was thought to be from ours. */
+  readonly skewMs: number;
+}
+
+const MOST_REJECTIONS = 1000;
+const REJECTION_PAUSE_MS = 10_000;
+const LONGEST_PAUSE_MS = 60_000;
+/** Assertions and proofs forgive so much. */
+const SKEW_THAT_MATTERS_MS = 5000;
+const lasting = new Set(['invalid_client', 'unauthorized_client', 'invalid_scope', 'invalid_target']);
+
+export function createTokenRequester(
+  settings: TokenClientSettings,
+  servers: Servers,
+  signal: AbortSignal,
+): TokenRequester {
+  const { identity, clientAuth, dpopKeys, shared, now, emit, timeoutMs } = settings;
+  const { issuer, clientId } = identity;
+  const tokenEndpoint = tokenEndpointOf(settings, signal);
+  const rejections = new LRUCache<string, Rejection>({ max: MOST_REJECTIONS });
+
+  async function request(
+    subject: TokenSubject,
+    isGood: (token: AccessTokenFields) => boolean,
+  ): Promise<HeldToken> {
+    const endpoint = await tokenEndpoint();
+    const signer = subject.dpop ? await dpopKeys.signer() : undefined;
+    const ask = (): Promise<AccessTokenFields> => requestUntilFinal(subject, endpoint, signer);
+    // A token is of no use to an instance that has not got its key.
+    const isShareable = signer === undefined || dpopKeys.shared;
+    if (shared === undefined || !isShareable) return holdToken(await ask(), signer);
+    // Whoever does not hold the credential must not find the token either.
+    const { credential } = await prepare(subject, endpoint, signer, 0);
+    const key = JSON.stringify([subject.key, credential ?? null, signer?.jkt ?? null]);
+    return holdToken(await shared.obtain(key, isGood, ask), signer);
+  }
+
+  async function requestUntilFinal(
+    subject: TokenSubject,
+    endpoint: string,
+    signer: DpopSigner | undefined,
+  ): Promise<AccessTokenFields> {
+    const budget = createRetryBudget();
+    const first = await prepare(subject, endpoint, signer, 0);
+    throwIfRejected(subject, first);
+    const tried = new Set<string | undefined>();
+    let attempt = first;
+    for (;;) {
+      const answer = await send(subject, endpoint, attempt);
+      if ('token' in answer) {
+        rejections.delete(subject.key);
+        return answer.token;
+      }
+      const { refusal } = answer;
+      if (!mayHelp(refusal, attempt, endpoint, budget)) throw reject(subject, first, refusal, attempt);
+      const isNextCredential = refusal.oauthError === 'invalid_client' && !isClockWrong(attempt, endpoint);
+      if (isNextCredential) tried.add(attempt.credential);
+      const next = await prepare(subject, endpoint, signer, tried.size);
+      // Read again, the source gave nothing new.
+      if (isNextCredential && tried.has(next.credential)) throw reject(subject, first, refusal, attempt);
+      attempt = next;
+    }
+  }
+
+  async function prepare(
+    subject: TokenSubject,
+    endpoint: string,
+    signer: DpopSigner | undefined,
+    refusals: number,
+  ): Promise<Attempt> {
+    const { origin } = new URL(endpoint);
+    const form = new URLSearchParams([['grant_type', subject.grant]]);
+    for (const [name, value] of subject.parameters) form.append(name, value);
+    const headers: Record<string, string> = {};
+    const serverNow = (): number => servers.now('issuer', origin);
+    const skewMs = serverNow() - now();
+    const unauthenticated = { issuer, endpoint, clientId, form, headers, refusals, now: serverNow };
+    const used = await authenticateClient(clientAuth, unauthenticated, timeoutMs);
+    const nonce = servers.nonce('issuer', origin);
+    if (signer !== undefined) {
+      headers.dpop = await signer.prove({ method: 'POST', url: endpoint, nonce, now: serverNow() });
+    }
+    return { form, headers, credential: used?.credential, hint: used?.hint, nonce, skewMs };
+  }
+
+  async function send(subject: TokenSubject, endpoint: string, attempt: Attempt): Promise<TokenAnswer> {
+    const { scope, dpop, keepsBinding } = subject;
+    const { defaultLifetimeSeconds, fetch } = settings;
+    const { form, headers } = attempt;
+    const startedAt = now();
+    try {
+      return await requestToken({
+        tokenEndpoint: endpoint,
+        form,
+        headers,
+        scope,
+        dpop,
+        keepsBinding,
+        defaultLifetimeSeconds,
+        fetch,
+        now,
+        timeoutMs,
+        signal,
+        onAnswer: (answered, sentAt) => servers.learn('issuer', new URL(endpoint).origin, answered, sentAt),
+      });
+    } finally {
+      const durationMs = now() - startedAt;
+      emit?.({ type: 'token.requested', clientId, tokenEndpoint: withoutQuery(endpoint), durationMs });
+    }
+  }
+
+  /** Whether the answer itself has taught something that makes another attempt worth while. */
+  function mayHelp(
+    { oauthError }: ServiceAuthError,
+    attempt: Attempt,
+    endpoint: string,
+    budget: RetryBudget,
+  ): boolean {
+    if (oauthError === 'use_dpop_nonce') {
+      const nonce = servers.nonce('issuer', new URL(endpoint).origin);
+      const isNew = attempt.headers.dpop !== undefined && nonce !== undefined && nonce !== attempt.nonce;
+      return isNew && budget.take('use_dpop_nonce', nonce);
+    }
+    const isClient = oauthError === 'invalid_client';
+    if (!isClient && oauthError !== 'invalid_dpop_proof') return false;
+    if (isClockWrong(attempt, endpoint) && budget.take('clock_skew')) return true;
+    return isClient && budget.take('invalid_client', attempt.credential);
+  }
+
+  function isClockWrong({ skewMs }: Attempt, endpoint: string): boolean {
+    const learned = servers.now('issuer', new URL(endpoint).origin) - now();
+    return Math.abs(learned - skewMs) >= SKEW_THAT_MATTERS_MS;
+  }
+
+  /** The next round begins with the first credential again: by that it is known that nothing has changed. */
+  function reject(
+    { key }: TokenSubject,
+    { credential }: Attempt,
+    refusal: ServiceAuthError,
+    { hint }: Attempt,
+  ): ServiceAuthError {
+    const { code, message, oauthError = '' } = refusal;
+    const isHelpful = hint !== undefined && oauthError === 'invalid_client';
+    const error = isHelpful ? new ServiceAuthError(code, `${message}; ${hint}`, refusal) : refusal;
+    if (lasting.has(oauthError)) {
+      const pauseMs = Math.min(Math.max(error.retryAfterMs ?? 0, REJECTION_PAUSE_MS), LONGEST_PAUSE_MS);
+      rejections.set(key, { error, credential, from: now(), pauseMs });
+    }
+    return error;
+  }
+
+  /** Until its time is over or the credential another one, a refusal is as good as asking again. */
+  function throwIfRejected({ key }: TokenSubject, { credential }: Attempt): void {
+    const rejection = rejections.get(key);
+    if (rejection === undefined || rejection.credential !== credential) return;
+    const { error, from, pauseMs } = rejection;
+    const age = now() - from;
+    if (age < 0 || age >= pauseMs) return;
+    const { code, message, status, oauthError } = error;
+    throw new ServiceAuthError(code, message, { status, oauthError, retryAfterMs: pauseMs - age });
+  }
+
+  return request;
+}
+
+/** Where tokens are asked for: as configured, or as discovery says each time. */
+function tokenEndpointOf(settings: TokenClientSettings, signal: AbortSignal): () => MaybePromise<string> {
+  const { identity, clientAuth, discovery, fetch, now, timeoutMs } = settings;
+  const { issuer, tokenEndpoint } = identity;
+  if (tokenEndpoint !== undefined) return () => tokenEndpoint;
+  if (issuer === undefined) throw new TypeError('a token client needs an issuer or a tokenEndpoint');
+  const metadata = createMetadataDocument({ issuer, discovery, fetch, now, timeoutMs, signal });
+  return () => andThen(metadata.read(), (document) => document.url('token_endpoint', clientAuth.mutualTls));
+}
