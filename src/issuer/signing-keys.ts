@@ -1,5 +1,6 @@
 /** The issuer's signing keys: published before they sign, kept until the last token they signed has expired. */
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose';
+import { within } from '../shared/deadline.ts';
 import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
 import { createSealedKeys, type SigningKey } from './sealed-keys.ts';
 import type { IssuerStorage, StoredSigningKey } from './storage/storage.ts';
@@ -58,6 +59,7 @@ export function createSigningKeys(options: SigningKeysOptions): SigningKeys {
       loading = within(
         LONGEST_LOAD_MS,
         load(() => number !== loads),
+        tooLate,
       ).finally(() => {
         loading = undefined;
       });
@@ -102,7 +104,7 @@ export function createSigningKeys(options: SigningKeysOptions): SigningKeys {
     const age = now() - checkedAt;
     if (age < RELOAD_MS && age >= 0) return keys;
     if (keys.length === 0) return reload().then(() => keys);
-    return within(PATIENCE_MS, reload()).then(
+    return within(PATIENCE_MS, reload(), tooLate).then(
       () => keys,
       () => {
         checkedAt = now();
@@ -132,7 +134,7 @@ export function createSigningKeys(options: SigningKeysOptions): SigningKeys {
     const age = now() - searchedAt;
     if (age >= 0 && age < SEARCH_PAUSE_MS) return;
     searchedAt = now();
-    await within(PATIENCE_MS, reloadAnew()).catch(() => {});
+    await within(PATIENCE_MS, reloadAnew(), tooLate).catch(() => {});
   }
 
   function unretired(): readonly SigningKey[] {
@@ -193,14 +195,6 @@ async function generatePrivateJwk(algorithm: SigningAlgorithm): Promise<JWK> {
   return exportJWK(privateKey);
 }
 
-async function within<T>(limitMs: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`the storage did not answer within ${limitMs} ms`)), limitMs);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+function tooLate(): never {
+  throw new Error('the storage did not answer in time');
 }

@@ -4,6 +4,7 @@ import { withoutQuery } from '../shared/http.ts';
 import { type AuthedFetchOptions, type RedirectPolicy, resolveAuthedFetch } from './authed-fetch-options.ts';
 import { type Call, type CallAuth, type Credentials, createCallAuth } from './call-auth.ts';
 import type { SubjectToken } from './exchange.ts';
+import { type Explanation, explain } from './explain.ts';
 import {
   discard,
   firstHop,
@@ -13,6 +14,7 @@ import {
   sendHop,
   withoutCredentials,
 } from './hop.ts';
+import { judgeUrl } from './judge-url.ts';
 import { createRetryBudget, type RetryBudget } from './retry-budget.ts';
 import { createSubjectFinder } from './subject-finder.ts';
 import { createTargetFinder } from './targets.ts';
@@ -24,7 +26,6 @@ import {
   type TokenClient,
   tokenClientOf,
 } from './token-client.ts';
-import type { TokenState } from './token-slot.ts';
 import { createTokenSource } from './token-source.ts';
 import type { TokenSubject } from './token-subject.ts';
 
@@ -53,23 +54,6 @@ export interface AuthedFetch {
   explain(url: string | URL): Explanation;
   /** Forgets all tokens; every later call is refused. */
   close(): void;
-}
-
-/** What is known about calls of one URL. */
-export interface Explanation {
-  /** Undefined if no target covers the URL; a call would be refused. */
-  readonly target:
-    | {
-        readonly origin: string;
-        readonly pathPrefix: string;
-        readonly scope: string | undefined;
-        readonly resources: readonly string[];
-        /** Whether its tokens are bound to a key. */
-        readonly dpop: boolean;
-      }
-    | undefined;
-  readonly token: (NonNullable<TokenState['token']> & { readonly ageMs: number }) | undefined;
-  readonly lastError: TokenState['lastError'];
 }
 
 /** As in the Fetch standard, 4.4. */
@@ -111,15 +95,15 @@ export function createAuthedFetch(options: AuthedFetchOptions = {}): AuthedFetch
   /** One for the client's own calls, and one for each whose behalf is called on: they share tokens and targets. */
   function createFor(subjectToken: SubjectToken | undefined): AuthedFetch {
     const subjectOf = createSubjectFinder(source, client.check, subjectToken);
+    const known = { places, subjectOf, source, now };
 
     async function authedFetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
       let hop = firstHop('authedFetch', input, init);
       let target = places.ofPlainText(hop.href);
       if (target === undefined) {
-        const url = parseUrl(hop.href);
-        target = places.ofUrl(url) ?? refuseUrl(url);
-        // As it was judged, so that a transport with a parser of its own reads nothing else in it.
-        hop = { ...hop, href: url.href };
+        const judged = judgeUrl(places, 'authedFetch', hop.href);
+        target = judged.target;
+        hop = { ...hop, href: judged.href };
       }
       const asked = subjectOf(target);
       const subject = asked instanceof Promise ? await unlessAborted(asked, hop.signal) : asked;
@@ -153,25 +137,10 @@ export function createAuthedFetch(options: AuthedFetchOptions = {}): AuthedFetch
       }
     }
 
-    function explain(input: string | URL): Explanation {
-      const target = URL.canParse(input) ? places.ofUrl(new URL(input)) : undefined;
-      if (target === undefined) return { target, token: undefined, lastError: undefined };
-      const { origin, pathPrefix } = target;
-      const known = target.onBehalfOf === undefined ? subjectOf(target) : undefined;
-      const subject = known instanceof Promise ? undefined : known;
-      const state = subject && source.state(subject);
-      const { scope, resources = [], dpop = false } = subject ?? {};
-      return {
-        target: { origin, pathPrefix, scope, resources, dpop },
-        token: state?.token && { ...state.token, ageMs: now() - state.token.obtainedAt },
-        lastError: state?.lastError,
-      };
-    }
-
     return Object.freeze(
       Object.assign(authedFetch, {
         tokens,
-        explain,
+        explain: (url: string | URL) => explain(known, url),
         onBehalfOf: (callerOrToken: SubjectToken) => createFor(callerOrToken),
         close: () => source.close(),
       }),
@@ -211,19 +180,6 @@ function checkLeaving(from: string, to: URL, policy: RedirectPolicy): void {
     refuseRedirect(from, 'redirects to something else than https');
   }
   if (username !== '' || password !== '') refuseRedirect(from, 'redirects to a URL with a user in it');
-}
-
-function parseUrl(text: string): URL {
-  // The text is not shown: a query may hold what is not for logs.
-  if (!URL.canParse(text)) throw new TypeError('authedFetch: the URL must be absolute');
-  return new URL(text);
-}
-
-function refuseUrl(url: URL): never {
-  throw new ServiceAuthError(
-    'untrusted_target',
-    `no target covers ${withoutQuery(url.href)}; nothing was sent. Name its origin in targets`,
-  );
 }
 
 function refuseRedirect(from: string, reason: string): never {

@@ -12,6 +12,7 @@ import { normalizeHtu } from '../shared/dpop.ts';
 import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
 import type { OptionChecker } from '../shared/options.ts';
 import { nodeCrypto } from '../shared/runtime.ts';
+import { createSingleFlight } from '../shared/single-flight.ts';
 import { thumbprint } from '../shared/thumbprint.ts';
 
 /** Binding of tokens to a key of the client. */
@@ -76,22 +77,15 @@ export function createDpopKeys(check: OptionChecker, option: unknown): DpopKeys 
 
 /** The value of the first call for all later ones, at once as soon as it is there. */
 function once<T>(make: () => Promise<T>): () => MaybePromise<T> {
+  const flight = createSingleFlight<T>();
   let made: T | undefined;
-  let making: Promise<T> | undefined;
-  return () => {
-    if (made !== undefined) return made;
-    making ??= make().then(
-      (value) => {
-        made = value;
-        return value;
-      },
-      (error: unknown) => {
-        making = undefined;
-        throw error;
-      },
-    );
-    return making;
-  };
+  return () =>
+    made ??
+    flight.run(async () => {
+      const value = await make();
+      made ??= value;
+      return made;
+    });
 }
 
 async function generate(algorithm: ProofAlgorithm): Promise<CryptoKeyPair> {

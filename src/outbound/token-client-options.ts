@@ -193,7 +193,7 @@ function readStore(
     return check.failSecret('storeKey', 'given with store: tokens are encrypted there');
   const onFailed = (operation: 'get' | 'set' | 'lease' | 'open'): void =>
     emit?.({ type: 'token.store_failed', operation });
-  return createSharedTokens({ store, storeKey, ...timing, onFailed });
+  return createSharedTokens({ check, store, storeKey, ...timing, onFailed });
 }
 
 /** Adds `scope` and `resource` from the environment where the options do not say. */
@@ -231,8 +231,11 @@ function secretOfEnvironment(where: string, given: TokenClientOptions): Secret {
   const isOwn = clientId === undefined || clientId === fromEnvironment('SERVICE_AUTH_CLIENT_ID');
   const isUnset = Object.hasOwn(given, 'clientSecret') && `${issuer ?? ''}${tokenEndpoint ?? ''}` !== '';
   if (isOwn && !isUnset) return secretFromEnvironment(where);
-  const rule = 'SERVICE_AUTH_CLIENT_SECRET serves SERVICE_AUTH_CLIENT_ID alone';
-  throw new TypeError(`${where}: clientSecret is undefined and must be given with another client; ${rule}`);
+  throw new TypeError(
+    isUnset
+      ? `${where}: clientSecret is undefined; SERVICE_AUTH_CLIENT_SECRET does not stand in for one that was to be given`
+      : `${where}: clientSecret is required; SERVICE_AUTH_CLIENT_SECRET serves SERVICE_AUTH_CLIENT_ID alone`,
+  );
 }
 
 function readClientAuth(check: OptionChecker, where: string, given: TokenClientOptions): ClientAuth {

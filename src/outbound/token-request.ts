@@ -1,5 +1,6 @@
 /** One round trip to the token endpoint (RFC 6749 section 3.2). */
 import type { ServiceAuthError } from '../errors.ts';
+import type { EndSignal } from '../shared/abort.ts';
 import { requestJson } from '../shared/http.ts';
 import type { AnswerHeaders, Fetch } from '../shared/transport.ts';
 import type { AccessTokenFields } from './access-token.ts';
@@ -12,7 +13,7 @@ export interface TokenRequest extends TokenExpectations {
   readonly headers: Readonly<Record<string, string>>;
   readonly fetch: Fetch;
   readonly timeoutMs: number;
-  readonly signal: AbortSignal;
+  readonly signal: EndSignal;
   /** Hears of every answer, good or bad. */
   readonly onAnswer: (headers: AnswerHeaders, sentAt: number) => void;
 }

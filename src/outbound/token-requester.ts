@@ -1,6 +1,7 @@
 /** Gets one token: from the store that instances share, or from the server, in as many attempts as may help. */
 import { LRUCache } from 'lru-cache';
 import { ServiceAuthError } from '../errors.ts';
+import type { EndSignal } from '../shared/abort.ts';
 import { authenticateClient } from '../shared/client-auth.ts';
 import { withoutQuery } from '../shared/http.ts';
 import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
@@ -8,6 +9,7 @@ import { createMetadataDocument } from '../shared/metadata.ts';
 import type { AccessTokenFields } from './access-token.ts';
 import type { DpopSigner } from './dpop-keys.ts';
 import { type HeldToken, holdToken } from './held-token.ts';
+import { repeatRefusal } from './repeated-refusal.ts';
 import { createRetryBudget, type RetryBudget } from './retry-budget.ts';
 import type { Servers } from './servers.ts';
 import type { TokenClientSettings } from './token-client-options.ts';
@@ -53,7 +55,7 @@ const lasting = new Set(['invalid_client', 'unauthorized_client', 'invalid_scope
 export function createTokenRequester(
   settings: TokenClientSettings,
   servers: Servers,
-  signal: AbortSignal,
+  signal: EndSignal,
 ): TokenRequester {
   const { identity, clientAuth, dpopKeys, shared, now, emit, timeoutMs } = settings;
   const { issuer, clientId } = identity;
@@ -197,15 +199,14 @@ export function createTokenRequester(
     const { error, from, pauseMs } = rejection;
     const age = now() - from;
     if (age < 0 || age >= pauseMs) return;
-    const { code, message, status, oauthError } = error;
-    throw new ServiceAuthError(code, message, { status, oauthError, retryAfterMs: pauseMs - age });
+    throw repeatRefusal(error, pauseMs - age);
   }
 
   return request;
 }
 
 /** Where tokens are asked for: as configured, or as discovery says each time. */
-function tokenEndpointOf(settings: TokenClientSettings, signal: AbortSignal): () => MaybePromise<string> {
+function tokenEndpointOf(settings: TokenClientSettings, signal: EndSignal): () => MaybePromise<string> {
   const { identity, clientAuth, discovery, fetch, now, timeoutMs } = settings;
   const { issuer, tokenEndpoint } = identity;
   if (tokenEndpoint !== undefined) return () => tokenEndpoint;

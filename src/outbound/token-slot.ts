@@ -1,8 +1,10 @@
 /** One cache entry: the current token of one key, its refresh, and what happens when that fails. */
 import { ServiceAuthError } from '../errors.ts';
 import type { MaybePromise } from '../shared/maybe-async.ts';
+import { createSingleFlight } from '../shared/single-flight.ts';
 import type { TokenType } from './access-token.ts';
 import type { HeldToken } from './held-token.ts';
+import { isRepeatedRefusal, repeatRefusal } from './repeated-refusal.ts';
 
 export interface TokenSlotOptions {
   /** Asks for a token that is not `old`. */
@@ -83,7 +85,7 @@ export function createTokenSlot(options: TokenSlotOptions): TokenSlot {
   const { aheadMs, mandatoryMs, now, random } = options;
   let current: Current | undefined;
   let failure: Failure | undefined;
-  let inFlight: Promise<HeldToken> | undefined;
+  const flight = createSingleFlight<HeldToken>();
 
   function read(): MaybePromise<HeldToken> {
     const time = now();
@@ -111,23 +113,19 @@ export function createTokenSlot(options: TokenSlotOptions): TokenSlot {
 
   function request(): Promise<HeldToken> {
     const time = now();
-    if (inFlight === undefined && failure !== undefined && isWithin(failure.at, time, failure.refuseUntil)) {
-      return Promise.reject(waiting(failure, time));
+    if (!flight.isRunning() && failure !== undefined && isWithin(failure.at, time, failure.refuseUntil)) {
+      return Promise.reject(repeatRefusal(failure.error, failure.refuseUntil - time));
     }
     return singleFlight(false);
   }
 
   function refreshInBackground(time: number): void {
-    if (inFlight !== undefined || (failure !== undefined && isWithin(failure.at, time, failure.retryAt)))
-      return;
+    if (flight.isRunning() || (failure !== undefined && isWithin(failure.at, time, failure.retryAt))) return;
     singleFlight(true).catch(() => {});
   }
 
   function singleFlight(background: boolean): Promise<HeldToken> {
-    inFlight ??= attempt(background).finally(() => {
-      inFlight = undefined;
-    });
-    return inFlight;
+    return flight.run(() => attempt(background));
   }
 
   async function attempt(background: boolean): Promise<HeldToken> {
@@ -157,8 +155,13 @@ export function createTokenSlot(options: TokenSlotOptions): TokenSlot {
         : new ServiceAuthError('network_failed', 'the token could not be requested');
     const time = now();
     const count = (failure?.count ?? 0) + 1;
-    const asked = Math.min(error.retryAfterMs ?? 0, LONGEST_WAIT_MS);
     const backOff = Math.min(SECOND * 2 ** (count - 1), LONGEST_WAIT_MS) * (0.5 + 0.5 * random());
+    if (isRepeatedRefusal(error)) {
+      // Nobody was asked. Calls look again at once: the credential may be another one by then.
+      failure = { error, at: time, count: count - 1, retryAt: Math.ceil(time + backOff), refuseUntil: time };
+      return error;
+    }
+    const asked = Math.min(error.retryAfterMs ?? 0, LONGEST_WAIT_MS);
     const brake = count > FREE_FAILURES ? FIRST_BRAKE_MS * 2 ** Math.min(count - FREE_FAILURES - 1, 10) : 0;
     const refuseUntil = time + Math.max(asked, Math.min(brake, LONGEST_BRAKE_MS));
     failure = { error, at: time, count, retryAt: Math.ceil(time + asked + backOff), refuseUntil };
@@ -173,7 +176,7 @@ export function createTokenSlot(options: TokenSlotOptions): TokenSlot {
     find: (accessToken) => (current?.held.token.accessToken === accessToken ? current.held : undefined),
     state: () => ({
       token: current && describeToken(current),
-      requesting: inFlight !== undefined,
+      requesting: flight.isRunning(),
       lastError: failure && describeFailure(failure),
     }),
   };
@@ -182,12 +185,6 @@ export function createTokenSlot(options: TokenSlotOptions): TokenSlot {
 /** Times before the start are those of a clock that was set back since: no pause shall last longer for that. */
 function isWithin(start: number, time: number, end: number): boolean {
   return time >= start && time < end;
-}
-
-/** The failure of before, with the time that is left to wait. */
-function waiting({ error, refuseUntil }: Failure, time: number): ServiceAuthError {
-  const { code, message, status, oauthError } = error;
-  return new ServiceAuthError(code, message, { status, oauthError, retryAfterMs: refuseUntil - time });
 }
 
 function describeToken({ held, obtainedAt, refreshAt }: Current): TokenState['token'] {

@@ -1,7 +1,7 @@
 /** All tokens of one client: where their slots are kept, and how a slot asks for its token. */
 import { LRUCache } from 'lru-cache';
 import { ServiceAuthError } from '../errors.ts';
-import { unlessAborted } from '../shared/abort.ts';
+import { createEnding, unlessAborted } from '../shared/abort.ts';
 import type { MaybePromise } from '../shared/maybe-async.ts';
 import type { HeldToken } from './held-token.ts';
 import { createServers, type Servers } from './servers.ts';
@@ -51,7 +51,7 @@ const LEAST_LIFETIME_MS = 2000;
 export function createTokenSource(settings: TokenClientSettings): TokenSource {
   const { check, identity, scopes, resources, aheadMs, mandatoryMs, now, random, emit } = settings;
   const { clientId } = identity;
-  const closing = new AbortController();
+  const closing = createEnding();
   const servers = createServers(now);
   const request = createTokenRequester(settings, servers, closing.signal);
   const own = createSlots(MOST_TOKENS);
@@ -134,7 +134,7 @@ export function createTokenSource(settings: TokenClientSettings): TokenSource {
     },
     state: (subject) => slotsOf(subject).peek(subject.key)?.state(),
     close() {
-      closing.abort(new ServiceAuthError('closed', 'the token client is closed'));
+      closing.end(new ServiceAuthError('closed', 'the token client is closed'));
       own.clear();
       exchanged.clear();
     },

@@ -1,8 +1,43 @@
 /** Aborting: many may wait under one signal, so each signal gets one listener, and no warning of too many. */
-const watchers = new WeakMap<AbortSignal, Watcher>();
+
+/** The part of an `AbortSignal` that is used here. */
+export type EndSignal = Pick<AbortSignal, 'aborted' | 'reason' | 'throwIfAborted'> & {
+  addEventListener(type: 'abort', listener: () => void): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+};
+
+/**
+ * Makes the signal of a client that may be closed. An `AbortController` will not do: on Cloudflare Workers it belongs
+ * to the request that made it, and clients serve many.
+ */
+export function createEnding(): { readonly signal: EndSignal; end(reason: Error): void } {
+  const listeners = new Set<() => void>();
+  let ended: Error | undefined;
+  return {
+    signal: {
+      get aborted() {
+        return ended !== undefined;
+      },
+      get reason() {
+        return ended;
+      },
+      throwIfAborted() {
+        if (ended !== undefined) throw ended;
+      },
+      addEventListener: (_type, listener) => void listeners.add(listener),
+      removeEventListener: (_type, listener) => void listeners.delete(listener),
+    },
+    end(reason) {
+      ended ??= reason;
+      for (const listener of [...listeners]) listener();
+    },
+  };
+}
+
+const watchers = new WeakMap<EndSignal, Watcher>();
 
 /** Calls back once the signal is aborted, at once if it is; gives the function that takes the callback off. */
-export function onAbort(signal: AbortSignal, callback: () => void): () => void {
+export function onAbort(signal: EndSignal, callback: () => void): () => void {
   if (signal.aborted) {
     callback();
     return () => {};
@@ -17,7 +52,7 @@ interface Watcher {
   remove(callback: () => void): void;
 }
 
-function watch(signal: AbortSignal): Watcher {
+function watch(signal: EndSignal): Watcher {
   const callbacks = new Set<() => void>();
   const callAll = (): void => {
     for (const callback of [...callbacks]) callback();
@@ -41,7 +76,7 @@ function watch(signal: AbortSignal): Watcher {
  *
  * @throws the signal's reason once it is aborted.
  */
-export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+export function unlessAborted<T>(promise: Promise<T>, signal: EndSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {
     const off = onAbort(signal, () => reject(signal.reason));

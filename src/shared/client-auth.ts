@@ -1,5 +1,6 @@
 /** How a client proves to an endpoint of the authorization server who it is (RFC 6749 section 2.3). */
 import { ServiceAuthError } from '../errors.ts';
+import { within } from './deadline.ts';
 import { errorCode } from './http.ts';
 import { isObject } from './json.ts';
 import { andThen, type MaybePromise } from './maybe-async.ts';
@@ -177,29 +178,24 @@ export async function authenticateClient(
   request: ClientAuthRequest,
   timeoutMs: number,
 ): Promise<CredentialUsed | undefined> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
   try {
     const work: unknown = clientAuth(request);
     // Not `instanceof Promise`: whatever has a `then` must be waited for.
-    if (!isObject(work) || typeof work.then !== 'function') return hidden(work);
-    const deadline = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        reject(
-          new ServiceAuthError(
-            'timeout',
-            `the credential of the client was not there within ${timeoutMs} ms`,
-          ),
-        );
-      }, timeoutMs);
+    if (!isThenable(work)) return hidden(work);
+    const used = await within(timeoutMs, work, () => {
+      const message = `the credential of the client was not there within ${timeoutMs} ms`;
+      throw new ServiceAuthError('timeout', message);
     });
-    return hidden(await Promise.race([work, deadline]));
+    return hidden(used);
   } catch (error) {
     if (error instanceof ServiceAuthError) throw error;
     const reason = errorCode(error) ?? 'its function failed';
     throw new ServiceAuthError('client_auth_failed', `the client could not be authenticated (${reason})`);
-  } finally {
-    clearTimeout(timer);
   }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return isObject(value) && typeof value.then === 'function';
 }
 
 /** Foreign functions give plain objects, which show what is in them, or anything at all. */

@@ -1,6 +1,6 @@
 /** Bounded requests: a deadline, a size, no redirects, https. Every remote document comes through here. */
 import { ServiceAuthError } from '../errors.ts';
-import { onAbort } from './abort.ts';
+import { type EndSignal, onAbort } from './abort.ts';
 import { type JsonObject, parseJsonObject } from './json.ts';
 import type { Bytes } from './runtime.ts';
 import { type AnswerHeaders, type Fetch, fetchTransport, type Transport } from './transport.ts';
@@ -14,7 +14,9 @@ export interface BoundedRequest {
   readonly timeoutMs: number;
   /** Default 256 KiB. */
   readonly maxBytes?: number;
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: EndSignal | undefined;
+  /** The clock that a date in `Retry-After` is held against. @default Date.now */
+  readonly now?: () => number;
 }
 
 export interface BoundedAnswer {
@@ -79,7 +81,7 @@ export async function getJson(
   if (status !== 200) {
     throw new ServiceAuthError('unexpected_status', `${withoutQuery(request.url)} answered ${status}`, {
       status,
-      retryAfterMs: retryAfterMs(headers, Date.now()),
+      retryAfterMs: retryAfterMs(headers, (request.now ?? Date.now)()),
     });
   }
   if (json === undefined) {

@@ -162,7 +162,7 @@ export function createRemoteKeySet(options: RemoteKeySetOptions): KeySet {
 
   async function load(): Promise<{ value: ParsedKeySet; freshMs: number | undefined }> {
     const url = await options.jwksUri();
-    const { json, headers } = await getJson(fetch, { url, timeoutMs });
+    const { json, headers } = await getJson(fetch, { url, timeoutMs, now: options.now });
     const set = parseKeySet(json, algorithms, latest);
     if (set.usable === 0)
       throw new ServiceAuthError('response_malformed', `${withoutQuery(url)} has no usable key`);

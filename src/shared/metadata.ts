@@ -1,5 +1,6 @@
 /** Authorization server metadata: RFC 8414 and OpenID Connect Discovery 1.0. */
-import { ServiceAuthError } from '../errors.ts';
+import { isServiceAuthError, ServiceAuthError } from '../errors.ts';
+import type { EndSignal } from './abort.ts';
 import { assertSecureUrl, getJson, withoutQuery } from './http.ts';
 import { isObject, type JsonObject, own } from './json.ts';
 import { createRemoteDocument, type RemoteDocument } from './remote-document.ts';
@@ -29,7 +30,7 @@ export interface MetadataOptions {
   readonly now: () => number;
   readonly timeoutMs: number;
   /** Ends the fetch under way. */
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: EndSignal | undefined;
 }
 
 /** Makes the metadata document of one issuer; nothing is fetched before it is read. */
@@ -38,18 +39,23 @@ export function createMetadataDocument(options: MetadataOptions): RemoteDocument
 }
 
 async function discover(options: MetadataOptions): Promise<{ value: ServerMetadata }> {
-  const { issuer, fetch, timeoutMs, signal } = options;
+  const { issuer, fetch, timeoutMs, signal, now } = options;
   let first: unknown;
   for (const url of metadataUrls(issuer, options.discovery)) {
     try {
-      const { json } = await getJson(fetch, { url, timeoutMs, signal });
+      const { json } = await getJson(fetch, { url, timeoutMs, signal, now });
       return { value: readMetadata(issuer, url, json) };
     } catch (error) {
       signal?.throwIfAborted();
-      first ??= error;
+      // Of two places one is usually not there; what is wrong with the other one tells more.
+      if (first === undefined || isNotFound(first)) first = error;
     }
   }
   throw first;
+}
+
+function isNotFound(error: unknown): boolean {
+  return isServiceAuthError(error) && error.status === 404;
 }
 
 /** RFC 8414 section 3.1 puts the well-known part before the issuer's path, OpenID Connect behind it. */

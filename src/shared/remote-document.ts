@@ -4,6 +4,7 @@
  */
 import { ServiceAuthError } from '../errors.ts';
 import type { MaybePromise } from './maybe-async.ts';
+import { createSingleFlight } from './single-flight.ts';
 
 export interface Loaded<T> {
   readonly value: T;
@@ -84,14 +85,11 @@ export function createRemoteDocument<T>(options: RemoteDocumentOptions<T>): Remo
 
   let current: Version<T> | undefined;
   let failure: { error: ServiceAuthError; count: number; at: number; retryAt: number } | undefined;
-  let inFlight: Promise<T> | undefined;
+  const flight = createSingleFlight<T>();
   let lastAsked = Number.NEGATIVE_INFINITY;
 
   function refresh(): Promise<T> {
-    inFlight ??= attempt().finally(() => {
-      inFlight = undefined;
-    });
-    return inFlight;
+    return flight.run(attempt);
   }
 
   async function attempt(): Promise<T> {
@@ -137,7 +135,7 @@ export function createRemoteDocument<T>(options: RemoteDocumentOptions<T>): Remo
   }
 
   function refreshInBackground(): void {
-    if (inFlight === undefined && !backingOff()) refresh().catch(() => {});
+    if (!flight.isRunning() && !backingOff()) refresh().catch(() => {});
   }
 
   function backingOff(): boolean {
@@ -175,7 +173,8 @@ export function createRemoteDocument<T>(options: RemoteDocumentOptions<T>): Remo
   }
 
   function refreshUnlessRecent(): MaybePromise<T | undefined> {
-    if (inFlight !== undefined) return inFlight;
+    const running = flight.current();
+    if (running !== undefined) return running;
     const isRecent = now() >= lastAsked && now() < lastAsked + coolDownMs;
     // After a failure nobody knows what a fetch would have brought.
     if (backingOff() || (isRecent && failure !== undefined)) return refuse();

@@ -92,6 +92,9 @@ export const nodeCrypto = builtin<NodeCrypto>('node:crypto');
 /** Present where Node's `Buffer` is, whose base64url is far faster than any loop here. */
 export const nodeBuffer = host.Buffer;
 
+/** False on Cloudflare Workers, where a request that waits for a promise of another one never gets an answer. */
+export const sharesPromises = globalThis.navigator?.userAgent !== 'Cloudflare-Workers';
+
 export function environmentVariable(name: string): string | undefined {
   const value = host.process?.env?.[name];
   return value === undefined || value.trim() === '' ? undefined : value;

@@ -9,6 +9,22 @@ const verifier = createVerifier({
 createVerifier({ isuer: 'https://idp.example' });
 // @ts-expect-error: `none` is no algorithm
 createVerifier({ issuer: { issuer: 'https://idp.example', algorithms: ['none'] } });
+// @ts-expect-error: one source of keys
+createVerifier({ issuer: { issuer: 'https://idp.example', secret: 's', jwks: { keys: [] } } });
+// @ts-expect-error: one source of keys
+createVerifier({ issuer: { issuer: 'https://idp.example', jwksUri: 'https://idp.example/keys', discovery: 'https://idp.example/metadata' } });
+// @ts-expect-error: a secret that may be unset
+createVerifier({ issuer: { issuer: 'https://idp.example', secret: process.env.SECRET } });
+// @ts-expect-error: a policy member that may be unset
+verifier.guard({ scope: process.env.SCOPE });
+// @ts-expect-error: all of the scopes or any of them
+verifier.guard({ scope: { anyOf: ['a'], allOf: ['b'] } });
+// @ts-expect-error: one thing at a time
+verifier.invalidate({ jti: 'a', clientId: 'b' });
+verifier.guard({ scope: { anyOf: ['a'] } });
+verifier.invalidate({ jti: 'a' });
+createVerifier({ typ: 'at+jwt' });
+createVerifier({ typ: ['at+jwt', 'example+jwt'] });
 // @ts-expect-error: durations are numbers
 createVerifier({ clockToleranceSeconds: '5' });
 

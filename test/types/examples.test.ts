@@ -1,4 +1,4 @@
-/** Every example of a doc comment, and every whole program of the README, compiles. */
+/** Every example of a doc comment compiles; those of the README and the docs have a test of their own. */
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -32,11 +32,6 @@ it('examples compile', async () => {
     for (const [at, code] of blocks(text).entries()) {
       examples.set(`${file.replaceAll(/[/\\]/g, '-').slice(0, -3)}-${at}.ts`, code);
     }
-  }
-  const readme = blocks(await readFile(join(root, 'README.md'), 'utf8'));
-  for (const [at, code] of readme.entries()) {
-    // Fragments that show one line of a program are no programs.
-    if (code.startsWith('import') && !code.includes('app.post')) examples.set(`readme-${at}.ts`, code);
   }
   expect(examples.size).toBeGreaterThan(12);
 

@@ -110,4 +110,9 @@ describe('what is believed', () => {
     await expect(discover({})).rejects.toMatchObject({ code: 'unexpected_status', status: 404 });
     await expect(discover({ [oauth]: [] })).rejects.toMatchObject({ code: 'response_malformed' });
   });
+
+  it('tells what was wrong with the second one where the first is simply not there', async () => {
+    const documents = { [openid]: { issuer: `${issuer}/` } };
+    await expect(discover(documents)).rejects.toMatchObject({ code: 'issuer_mismatch' });
+  });
 });
