@@ -9,6 +9,7 @@ export default defineConfig({
     fastify: 'adapters/fastify.ts',
     hono: 'adapters/hono.ts',
     koa: 'adapters/koa.ts',
+    undici: 'adapters/undici.ts',
     web: 'adapters/web.ts',
   },
   format: 'esm',

@@ -31,6 +31,8 @@ export type ServiceAuthMiddleware = (request: IncomingMessage, response: ServerR
  *
  * Not checked: what the policy does not ask for, and whether the request came over TLS. RFC 6750, RFC 9449.
  *
+ * On plain `node:http`, `next` is called with an error if what it called before threw while nobody could catch it.
+ *
  * @throws TypeError at creation, for every mistake in the options.
  *
  * @example
@@ -58,10 +60,12 @@ export function requireServiceAuth(options?: GuardOptions): ServiceAuthMiddlewar
       conclude(outcome, request, response, next);
       return;
     }
-    outcome.then((late) => {
+    const concluded = outcome.then((late) => {
       // While keys were fetched, a time limit may have answered in our place: then nothing is left to do.
       if (!response.headersSent) conclude(late, request, response, next);
-    }, next);
+    });
+    // Also of handlers that throw now: around this call there is no `try` of the program any more.
+    concluded.catch(next);
   };
 }
 

@@ -3,15 +3,16 @@ import fastifyPlugin from 'fastify-plugin';
 import {
   type AuthOutcome,
   type Caller,
-  createProtectedResource,
   type Guard,
   type Policy,
-  type ProtectedResource,
-  type ProtectedResourceOptions,
+  readRouteSetting,
   resolveVerifier,
   type VerifierSource,
 } from '../src/index.ts';
+import { answerMetadata } from './fastify-protected-resource.ts';
 import { NodeRequestView } from './node-request.ts';
+
+export { protectedResource } from './fastify-protected-resource.ts';
 
 /** Options of the plugin: those of a verifier, or `{ verifier }`; nothing of either means the environment. */
 export type ServiceAuthPluginOptions = VerifierSource & {
@@ -44,25 +45,30 @@ const plugin: FastifyPluginAsync<ServiceAuthPluginOptions> = async (app, options
   if (typeof global !== 'boolean') throw new TypeError('serviceAuth: global must be true or false');
   const verifier = resolveVerifier(source, ['global']);
   const anyCaller = verifier.guard();
-  const compiled = new WeakMap<Policy, Guard>();
+  const guards = new WeakMap<object, Guard | undefined>();
 
-  function guardOf(setting: Policy | boolean = global): Guard | undefined {
+  function makeGuard(config: object): Guard | undefined {
+    const setting = readRouteSetting(config) ?? global;
     if (typeof setting === 'boolean') return setting ? anyCaller : undefined;
-    const known = compiled.get(setting);
-    if (known !== undefined) return known;
-    const guard = verifier.guard(setting);
-    compiled.set(setting, guard);
-    return guard;
+    return verifier.guard(setting);
+  }
+
+  function guardOf(config: object): Guard | undefined {
+    if (!guards.has(config)) guards.set(config, makeGuard(config));
+    return guards.get(config);
   }
 
   app.decorateRequest('caller', undefined);
   app.decorate('requireServiceAuth', (policy?: Policy) => hook(verifier.guard(policy)));
   // A mistake in a route's policy stops the start rather than the first request.
-  app.addHook('onRoute', (route) => void guardOf(route.config?.serviceAuth));
+  app.addHook('onRoute', (route) => {
+    if ('serviceAuth' in route) throw new TypeError('serviceAuth: must stand in the config of a route');
+    guardOf(route.config ?? {});
+  });
   // `onRoute` never hears of routes declared before the plugin was loaded, this hook runs for them as well.
   app.addHook('onRequest', (request, reply, done) => {
     if (answerMetadata(request, reply)) return;
-    const guard = request.is404 ? undefined : guardOf(request.routeOptions.config.serviceAuth);
+    const guard = request.is404 ? undefined : guardOf(request.routeOptions.config);
     if (guard === undefined) done();
     else protect(guard, request, reply, done);
   });
@@ -95,9 +101,9 @@ function conclude(outcome: AuthOutcome, request: FastifyRequest, reply: FastifyR
  * `config: { serviceAuth: policy }`, or all of them with `{ global: true }`.
  *
  * Register it before plugins whose routes it shall protect, and after those that answer without a token, as
- * CORS does. Awaited, it reports mistakes in policies when routes are declared; otherwise such a route answers
- * every request with 500. Not protected: answers to unknown routes. Not checked: what the policy does not ask for.
- * RFC 6750, RFC 9449.
+ * CORS does. Fastify's types let a config say anything, so mistakes there are found at run time alone: awaited, the
+ * plugin reports them when routes are declared; otherwise such a route answers every request with 500.
+ * Not protected: answers to unknown routes. Not checked: what the policy does not ask for. RFC 6750, RFC 9449.
  *
  * @throws TypeError at registration, for every mistake in the options or in a route's policy.
  *
@@ -114,46 +120,3 @@ function conclude(outcome: AuthOutcome, request: FastifyRequest, reply: FastifyR
  * ```
  */
 export default fastifyPlugin(plugin, { name: 'service-auth', fastify: '>=5' });
-
-/** By server: a route that matches every path may be protected, but these documents are open. */
-const documents = new WeakMap<object, ProtectedResource[]>();
-
-function answerMetadata({ method, originalUrl: url, server }: FastifyRequest, reply: FastifyReply): boolean {
-  for (const document of documents.get(server.server) ?? []) {
-    const found = document.answer({ method, url });
-    if (found === undefined) continue;
-    reply.code(found.status).headers(found.headers).send(Buffer.from(found.body));
-    return true;
-  }
-  return false;
-}
-
-const metadataPlugin: FastifyPluginAsync<ProtectedResourceOptions> = async (app, options) => {
-  documents.set(app.server, [...(documents.get(app.server) ?? []), createProtectedResource(options)]);
-  // No route: in the path of one, colons and stars would be patterns.
-  app.addHook('onRequest', (request, reply, done) => {
-    if (!answerMetadata(request, reply)) done();
-  });
-};
-
-/**
- * A plugin that serves the protected resource metadata at its well-known path, open also under `global`. RFC 9728.
- *
- * @throws TypeError at registration, for every mistake in the options.
- *
- * @example
- * ```ts
- * import Fastify from 'fastify';
- * import { protectedResource } from 'service-auth/fastify';
- *
- * const app = Fastify();
- * app.register(protectedResource, {
- *   resource: 'https://orders.example',
- *   authorizationServers: 'https://idp.example',
- * });
- * ```
- */
-export const protectedResource: FastifyPluginAsync<ProtectedResourceOptions> = fastifyPlugin(metadataPlugin, {
-  name: 'service-auth-protected-resource',
-  fastify: '>=5',
-});

@@ -2,7 +2,6 @@ import type { MiddlewareHandler } from 'hono';
 import {
   type AuthRequest,
   type CallerOf,
-  type Connection,
   createGuard,
   createProtectedResource,
   type GuardOptions,
@@ -10,8 +9,23 @@ import {
   type ProtectedResourceOptions,
 } from '../src/index.ts';
 import { type NodeRequest, SocketView } from './node-request.ts';
+import { withHeaders } from './web-response.ts';
 
-/** `c.var.caller` behind `requireServiceAuth`; possibly undefined only where the policy may be `optional`. */
+/**
+ * `c.var.caller` behind `requireServiceAuth`; possibly undefined only where the policy may be `optional`.
+ *
+ * A route that names the middleware knows it by itself. Behind `app.use(...)` say it where the app is made:
+ *
+ * @example
+ * ```ts
+ * import { Hono } from 'hono';
+ * import { requireServiceAuth, type ServiceAuthVariables } from 'service-auth/hono';
+ *
+ * const app = new Hono<ServiceAuthVariables>();
+ * app.use(requireServiceAuth());
+ * app.get('/orders', (c) => c.json({ hello: c.var.caller.clientId }));
+ * ```
+ */
 export type ServiceAuthVariables<O = NoPolicy> = { Variables: { caller: CallerOf<O> } };
 
 /**
@@ -47,39 +61,20 @@ export function requireServiceAuth<const O extends GuardOptions = NoPolicy>(
     }
     c.set('caller', outcome.caller);
     await next();
-    for (const [name, value] of Object.entries(outcome.headers ?? {})) c.header(name, value);
+    const { res } = c;
+    const answered = outcome.headers === undefined ? res : withHeaders(res, outcome.headers);
+    // Setting it copies, which not every response bears.
+    if (answered !== res) c.res = answered;
     return undefined;
   };
 }
 
 /** Where Hono runs on Node, the request's socket is known too. */
-function requestOf({ req, env }: { req: { raw: Request }; env: unknown }): AuthRequest {
+function requestOf({ req: { raw }, env }: { req: { raw: Request }; env: unknown }): AuthRequest {
   const { incoming } = (env ?? {}) as { incoming?: NodeRequest };
-  return incoming?.socket === undefined
-    ? req.raw
-    : new ConnectedRequest(req.raw, new SocketView(incoming.socket));
-}
-
-class ConnectedRequest implements AuthRequest {
-  readonly #request: Request;
-  readonly connection: Connection;
-
-  constructor(request: Request, connection: Connection) {
-    this.#request = request;
-    this.connection = connection;
-  }
-
-  get method(): string {
-    return this.#request.method;
-  }
-
-  get url(): string {
-    return this.#request.url;
-  }
-
-  get headers(): Headers {
-    return this.#request.headers;
-  }
+  if (incoming?.socket === undefined) return raw;
+  const { method, url, headers } = raw;
+  return { method, url, headers, connection: new SocketView(incoming.socket), source: incoming };
 }
 
 /**

@@ -42,7 +42,8 @@ export function requireServiceAuth(options?: GuardOptions): Middleware<ServiceAu
   return (ctx, next) => {
     const outcome = guard(new NodeRequestView(ctx.req, ctx.originalUrl));
     if (!(outcome instanceof Promise)) return conclude(outcome, ctx, next);
-    return outcome.then((late) => conclude(late, ctx, next));
+    // While keys were fetched, a time limit may have answered in our place: then nothing is left to do.
+    return outcome.then((late) => (ctx.headerSent ? undefined : conclude(late, ctx, next)));
   };
 }
 
@@ -53,9 +54,22 @@ function conclude(outcome: AuthOutcome, ctx: Context, next: Next): Promise<unkno
     answer(ctx, outcome.rejection);
     return undefined;
   }
-  if (outcome.headers !== undefined) ctx.set(outcome.headers);
   ctx.state.caller = outcome.caller;
-  return next();
+  return outcome.headers === undefined ? next() : nextWithHeaders(ctx, outcome.headers, next);
+}
+
+async function nextWithHeaders(ctx: Context, headers: Record<string, string>, next: Next): Promise<unknown> {
+  ctx.set(headers);
+  try {
+    return await next();
+  } catch (error) {
+    // Koa's answer to an error has no headers but those that the error names.
+    if (error instanceof Error) {
+      const named = 'headers' in error ? error.headers : undefined;
+      Reflect.set(error, 'headers', Object.assign({}, named, headers));
+    }
+    throw error;
+  }
 }
 
 function answer(ctx: Context, { status, headers, body }: HttpAnswer): void {

@@ -27,6 +27,10 @@ export class NodeRequestView implements AuthRequest {
     return this;
   }
 
+  get source(): object {
+    return this.#request;
+  }
+
   get connection(): Connection | undefined {
     const { socket } = this.#request;
     return socket === undefined ? undefined : new SocketView(socket);

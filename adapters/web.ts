@@ -6,6 +6,7 @@ import {
   type NoPolicy,
   type ProtectedResourceOptions,
 } from '../src/index.ts';
+import { withHeaders } from './web-response.ts';
 
 /**
  * Wraps a web-standard handler: Bun.serve, Deno.serve, Workers, Next route handlers.
@@ -46,13 +47,6 @@ export function withServiceAuth<Rest extends unknown[], const O extends GuardOpt
     const response = await handler(request, outcome.caller, ...rest);
     return outcome.headers === undefined ? response : withHeaders(response, outcome.headers);
   };
-}
-
-/** Headers of a fetched response cannot be changed, hence the copy. */
-function withHeaders(response: Response, added: Readonly<Record<string, string>>): Response {
-  const copy = new Response(response.body, response);
-  for (const [name, value] of Object.entries(added)) copy.headers.set(name, value);
-  return copy;
 }
 
 /**

@@ -34,15 +34,15 @@ function drawGroup(name: string, measured: readonly Measured[], top: number): st
         : '#c9d1db';
     const value = `${microseconds.toFixed(2)} us · ${ratio.toFixed(2)}×`;
     return [
-      `<text x="${LABEL - 10}" y="${y + 13}" text-anchor="end">${escape(who)}</text>`,
+      `<text x="${LABEL - 10}" y="${y + 13}" text-anchor="end">${escapeText(who)}</text>`,
       `<rect x="${LABEL}" y="${y}" width="${width}" height="${BAR}" rx="2" fill="${colour}"/>`,
       `<text x="${LABEL + Number(width) + 8}" y="${y + 13}" fill="#444">${value}</text>`,
     ].join('');
   });
-  const title = `<text x="10" y="${top + 20}" font-weight="600">${escape(name)}</text>`;
+  const title = `<text x="10" y="${top + 20}" font-weight="600">${escapeText(name)}</text>`;
   return [title, ...bars].join('\n');
 }
 
-function escape(text: string): string {
+function escapeText(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

@@ -3,9 +3,11 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { cached } from './cached.ts';
+import { drawChart } from './chart.ts';
 import { dpop } from './dpop.ts';
 import { type Contender, type Measured, measure } from './harness.ts';
 import { introspection, introspectionShared } from './introspection.ts';
+import { outboundFetch, outboundFirst, outboundUndici } from './outbound.ts';
 import { writeIntoReadme } from './readme.ts';
 import { replay } from './replay.ts';
 import { algorithms, uncached } from './uncached.ts';
@@ -31,6 +33,9 @@ const tables: readonly Table[] = [
   { name: 'replay 1000000', operations: 50_000, contenders: () => replay(1_000_000) },
   { name: 'introspection', operations: 2000, contenders: introspection },
   { name: 'introspection, one token', operations: 1000, contenders: introspectionShared },
+  { name: 'outbound, fetch', operations: 2000, contenders: outboundFetch },
+  { name: 'outbound, undici', operations: 5000, contenders: outboundUndici },
+  { name: 'outbound, first calls', operations: 1000, contenders: outboundFirst },
 ];
 
 const { values, positionals } = parseArgs({
@@ -62,6 +67,7 @@ if (isWhole) {
   mkdirSync('bench/results', { recursive: true });
   writeFileSync('bench/results/results.json', `${JSON.stringify(results, null, 2)}\n`);
   writeFileSync('bench/results/results.md', markdown);
+  writeFileSync('bench/results/results.svg', drawChart(results));
   writeIntoReadme(results);
 }
 

@@ -250,7 +250,8 @@ export function createEmitter(listener: EventListener | undefined, now: () => nu
   return (event) => {
     try {
       const result = listener({ ...event, at: now() });
-      if (result instanceof Promise) result.catch(ignore);
+      // No `instanceof`: promises of libraries and of other realms reject too.
+      if (result !== undefined) Promise.resolve(result).catch(ignore);
     } catch {
       // A listener observes; it has no say in the outcome.
     }

@@ -31,6 +31,7 @@ export {
   type ProtectedResourceOptions,
 } from './inbound/protected-resource.ts';
 export type { PublicUrl } from './inbound/public-url.ts';
+export { readRouteSetting } from './inbound/route-setting.ts';
 export type { Invalidation } from './inbound/token-verifier.ts';
 export type { TrustedIssuer } from './inbound/trusted-issuers.ts';
 export {
@@ -48,11 +49,19 @@ export {
   type AuthedFetch,
   authedFetch,
   createAuthedFetch,
-  type Explanation,
 } from './outbound/authed-fetch.ts';
 export type { AuthedFetchOptions, RedirectPolicy } from './outbound/authed-fetch-options.ts';
+export {
+  type AuthorizedCall,
+  type CallAuthorizer,
+  type CallAuthorizerOptions,
+  createCallAuthorizer,
+  type OutgoingAnswer,
+  type OutgoingRequest,
+} from './outbound/call-authorizer.ts';
 export type { DpopKeyOptions } from './outbound/dpop-keys.ts';
 export type { SubjectToken } from './outbound/exchange.ts';
+export type { Explanation } from './outbound/explain.ts';
 export type { FetchFunction } from './outbound/hop.ts';
 export type { Target, Targets } from './outbound/targets.ts';
 export {
@@ -94,4 +103,4 @@ export type { Secret } from './shared/secret.ts';
 export { secretFile } from './shared/secret-file.ts';
 export type { ReplayStore, TextStore, TokenStore } from './shared/stores.ts';
 export { tlsClientAuth } from './shared/tls-client-auth.ts';
-export type { Fetch } from './shared/transport.ts';
+export type { AnswerHeaders, Fetch } from './shared/transport.ts';

@@ -2,7 +2,7 @@
 import { encodeBase64url } from '../shared/base64url.ts';
 import { sha256 } from '../shared/crypto.ts';
 import { Fault } from '../shared/fault.ts';
-import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
+import { andThen, attempt, type MaybePromise } from '../shared/maybe-async.ts';
 import type { AuthRequest } from './credentials.ts';
 
 /** Gives the TLS client certificate of a request in PEM or DER, or nothing. */
@@ -16,12 +16,11 @@ export type CertificateCheck = (
 
 export function createCertificateCheck(source: CertificateSource = ofConnection): CertificateCheck {
   return (request, thumbprint) => {
-    const certificate = request && readSource(source, request);
-    const actual = certificate === undefined ? undefined : certificateThumbprint(certificate);
-    if (actual === undefined) return refuse('missing_certificate');
-    return andThen(actual, (presented) =>
-      presented === thumbprint ? undefined : refuse('certificate_mismatch', presented),
-    );
+    const actual = request && andThen(readSource(source, request), certificateThumbprint);
+    return andThen(actual, (presented) => {
+      if (presented === undefined) return refuse('missing_certificate');
+      return presented === thumbprint ? undefined : refuse('certificate_mismatch', presented);
+    });
 
     function refuse(reason: 'missing_certificate' | 'certificate_mismatch', presented?: string): Fault {
       return new Fault(
@@ -39,18 +38,24 @@ function ofConnection({ connection }: AuthRequest): Uint8Array | undefined {
 }
 
 /** A source that fails has found no certificate; the request is refused, not the process ended. */
-function readSource(source: CertificateSource, request: AuthRequest): string | Uint8Array | undefined {
-  try {
-    // Such as the `null` of a header that is not there.
-    const found: unknown = source(request);
-    return typeof found === 'string' || found instanceof Uint8Array ? found : undefined;
-  } catch {
-    return undefined;
-  }
+function readSource(
+  source: CertificateSource,
+  request: AuthRequest,
+): MaybePromise<string | Uint8Array | undefined> {
+  const found = attempt<unknown, undefined>(
+    () => source(request),
+    () => undefined,
+  );
+  return andThen(found, (value) =>
+    // Anything else may come, such as the `null` of a header that is not there.
+    typeof value === 'string' || value instanceof Uint8Array ? value : undefined,
+  );
 }
 
 /** `x5t#S256` (RFC 8705 section 3.1) of a certificate in DER or PEM; `undefined` if it is neither. */
-export function certificateThumbprint(certificate: string | Uint8Array): MaybePromise<string> | undefined {
+export function certificateThumbprint(
+  certificate: string | Uint8Array | undefined,
+): MaybePromise<string | undefined> {
   const der = typeof certificate === 'string' ? decodePem(certificate) : certificate;
   // A certificate is an ASN.1 SEQUENCE of more than 127 bytes; anything else is some other text or blob.
   if (der === undefined || der.length < 128 || der[0] !== 0x30) return undefined;

@@ -27,6 +27,17 @@ export interface ClaimMapping {
 
 const clientClaims = ['client_id', 'azp', 'appid', 'cid'] as const;
 
+/** Where `sub` is left out, as introspection may (RFC 7662 section 2.2), these say that there is a user all the same. */
+const userClaims = [
+  'username',
+  'preferred_username',
+  'email',
+  'sid',
+  'session_state',
+  'auth_time',
+  'act',
+] as const;
+
 /** What most issuers do (RFC 9068, RFC 8693 section 4.2 and 4.3). */
 export const defaultMapping: ClaimMapping = Object.freeze({
   scopes(claims: JsonObject) {
@@ -46,7 +57,10 @@ export const defaultMapping: ClaimMapping = Object.freeze({
   /** A service's token names no other subject than its client (RFC 9068 section 2.2), or says what it is. */
   isService(claims: JsonObject, clientId: string | undefined) {
     if (claims.token_type === 'service') return true;
-    return clientId !== undefined && (claims.sub === undefined || claims.sub === clientId);
+    if (clientId === undefined) return false;
+    return claims.sub === undefined
+      ? !userClaims.some((name) => claims[name] !== undefined)
+      : claims.sub === clientId;
   },
 });
 
@@ -55,7 +69,8 @@ const presets: Readonly<Record<ClaimsPreset, Partial<ClaimMapping>>> = {
   auth0: {
     scopes: ({ scope, permissions }) =>
       asList(scope === undefined || scope === '' ? (permissions ?? '') : scope),
-    isService: ({ gty, sub }, clientId) => gty === 'client-credentials' || sub === `${clientId}@clients`,
+    isService: ({ gty, sub }, clientId) =>
+      gty === 'client-credentials' || (clientId !== undefined && sub === `${clientId}@clients`),
   },
   // Delegated permissions are in `scp`, those of applications in `roles`; version 1 says appid, version 2 azp.
   entra: {
@@ -76,11 +91,16 @@ const presets: Readonly<Record<ClaimsPreset, Partial<ClaimMapping>>> = {
       claims.aud === undefined ? resourceServers(claims.scope) : defaultMapping.audience(claims),
     isService: ({ sub }, clientId) => clientId !== undefined && sub === clientId,
   },
-  // The subject of a service account is the id of a user made for it, whose name gives it away.
+  // The subject of a service account is the id of a user made for it. Users may choose their names, and such a one
+  // too; but only tokens of client credentials name the client twice, and have no session.
   keycloak: {
     clientId: ({ azp, client_id: clientId }) => asText(azp) ?? asText(clientId),
-    isService: ({ preferred_username: name }, clientId) =>
-      clientId !== undefined && name === `service-account-${clientId.toLowerCase()}`,
+    isService: (claims, clientId) =>
+      clientId !== undefined &&
+      claims.preferred_username === `service-account-${clientId.toLowerCase()}` &&
+      (claims.client_id ?? claims.clientId) === clientId &&
+      claims.sid === undefined &&
+      claims.session_state === undefined,
   },
 };
 

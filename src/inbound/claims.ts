@@ -30,6 +30,17 @@ const foreignTypes: ReadonlySet<string> = new Set([
   'vc+jwt',
   'vc+sd-jwt',
   'dc+sd-jwt',
+  'vp+jwt',
+  'authorization-grant+jwt',
+  'oauth-id-jag+jwt',
+  'oauth-client-attestation+jwt',
+  'oauth-client-attestation-pop+jwt',
+  'openid4vci-proof+jwt',
+  'key-attestation+jwt',
+  'txntoken+jwt',
+  'rt+jwt',
+  'wit+jwt',
+  'wpt+jwt',
 ]);
 
 /** Judges `typ` (RFC 7515 section 4.1.9): a token of another kind is refused even where any is taken. */
@@ -38,7 +49,8 @@ export function checkTyp(typ: string | undefined, accepted: readonly string[] | 
   const name = typ?.split(';', 1)[0]?.trim().toLowerCase();
   const short = name?.startsWith('application/') ? name.slice('application/'.length) : name;
   if (accepted === 'any') {
-    if (short === undefined || !foreignTypes.has(short)) return undefined;
+    // Whatever stands in front, and however often.
+    if (short === undefined || !foreignTypes.has(short.slice(short.lastIndexOf('/') + 1))) return undefined;
     return new Fault('token', 'wrong_typ', 'the typ of an access token', typ);
   }
   if (short !== undefined && accepted.includes(short)) return undefined;
@@ -136,18 +148,36 @@ export function namesAny(audience: readonly string[], accepted: readonly string[
   return false;
 }
 
+/** Of Keycloak, which says the kind in a claim. */
+const foreignClaimTypes: ReadonlySet<string> = new Set([
+  'ID',
+  'Serialized-ID',
+  'Refresh',
+  'Offline',
+  'Logout',
+  'InitialAccessToken',
+  'RegistrationAccessToken',
+]);
+
 /** Tells ID, refresh and logout tokens, which some issuers sign with the same keys and without a `typ` header. */
 function foreignKind(claims: JsonObject): string | undefined {
   const use = claims.token_use;
   if (use === 'id' || use === 'refresh' || use === 'refresh_token') return `token_use ${use}`;
   const typ = claims.typ;
-  if (typ === 'ID' || typ === 'Refresh' || typ === 'Offline' || typ === 'Logout') return `typ ${typ}`;
+  if (typeof typ === 'string' && foreignClaimTypes.has(typ)) return `typ ${typ}`;
   // Of OpenID Connect; some issuers copy it into access tokens, which then name a scope as ID tokens never do.
-  if (claims.nonce !== undefined && claims.scope === undefined && claims.scp === undefined) return 'nonce';
+  if (claims.nonce !== undefined && isBlank(claims.scope) && isBlank(claims.scp)) return 'nonce';
   if (claims.at_hash !== undefined) return 'at_hash';
   if (claims.c_hash !== undefined) return 'c_hash';
   if (claims.s_hash !== undefined) return 's_hash';
+  // An authorization response (JARM section 2.1) speaks of nobody.
+  if (claims.code !== undefined && claims.sub === undefined) return 'code';
   return claims.events === undefined ? undefined : 'events';
+}
+
+function isBlank(scope: unknown): boolean {
+  if (typeof scope === 'string') return scope.trim() === '';
+  return scope === undefined || scope === null || (Array.isArray(scope) && scope.length === 0);
 }
 
 function isTime(value: unknown): value is number {

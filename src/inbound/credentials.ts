@@ -12,6 +12,11 @@ export interface AuthRequest {
   };
   /** What is known of the connection it came over; without it no proxy and no TLS client certificate is believed. */
   readonly connection?: Connection | undefined;
+  /**
+   * The one object that stands for the request however often it is judged, such as the framework's own: a proof that
+   * it brings again, to a second guard, is no replay. A web `Request` stands for itself.
+   */
+  readonly source?: object | undefined;
 }
 
 export interface Connection {
@@ -48,32 +53,38 @@ export function readCredentials(
   return readUnusual(header, takesDpop);
 }
 
-/** Scheme names are case-insensitive; credentials of other schemes count as none (RFC 6750 section 3.1). */
+/** Scheme names are case-insensitive. */
 function readUnusual(header: string, takesDpop: boolean): Credentials | Fault {
   const space = header.indexOf(' ');
   const name = space === -1 ? header : header.slice(0, space);
-  const scheme = schemeOf(name, takesDpop);
-  // Two fields of which one is for us: which of them a proxy went by is anybody's guess.
-  if (scheme === undefined && namesOurs(header)) {
-    return new Fault('credentials', 'malformed_credentials', 'one Authorization header');
-  }
-  if (scheme === undefined) {
-    return new Fault(
-      'credentials',
-      'unsupported_scheme',
-      takesDpop ? 'Bearer or DPoP' : 'Bearer',
-      shownScheme(name, space),
-    );
-  }
+  const scheme = schemeOf(name);
+  if (scheme === undefined || (scheme === 'DPoP' && !takesDpop)) return refuse(header, scheme, takesDpop);
   let at = name.length;
   while (header.charCodeAt(at) === SPACE) at++;
   return { scheme, token: header.slice(at) };
 }
 
+/**
+ * Whether what was read counts as no credentials: that of other schemes is not for us (RFC 6750 section 3.1). DPoP
+ * is, also where it is switched off.
+ */
+export function areNone(read: Fault | undefined): boolean {
+  return read === undefined || (read.reason === 'unsupported_scheme' && read.actual !== 'dpop');
+}
+
+function refuse(header: string, scheme: Scheme | undefined, takesDpop: boolean): Fault {
+  const [first = '', ...more] = header.toLowerCase().split(',').map(unquoted);
+  // Misspelt, or two fields of which one is for us: which of them a proxy went by is anybody's guess.
+  const isOurs =
+    (scheme === undefined && meansUs(first)) || more.some((part) => meansUs(part) && !isParameter(part));
+  if (isOurs) return new Fault('credentials', 'malformed_credentials', 'one Authorization header');
+  const actual = scheme === undefined ? shownScheme(first) : 'dpop';
+  return new Fault('credentials', 'unsupported_scheme', takesDpop ? 'Bearer or DPoP' : 'Bearer', actual);
+}
+
 /** What has no known name in front may be a bare secret, and is not shown. */
-function shownScheme(name: string, space: number): string {
-  const known = otherSchemes.find((scheme) => scheme === name.toLowerCase());
-  return space === -1 || known === undefined ? 'another scheme' : known;
+function shownScheme(header: string): string {
+  return otherSchemes.find((scheme) => header.startsWith(`${scheme} `)) ?? 'another scheme';
 }
 
 const otherSchemes = [
@@ -83,22 +94,44 @@ const otherSchemes = [
   'ntlm',
   'hoba',
   'mutual',
-  'dpop',
   'apikey',
   'token',
   'aws4-hmac-sha256',
 ];
+const ourSchemes = ['bearer', 'dpop'];
 
-function namesOurs(header: string): boolean {
-  const lower = header.toLowerCase();
-  return lower.includes(', bearer ') || lower.includes(', dpop ');
+/** Without the white space and quotes in front. */
+function unquoted(text: string): string {
+  let at = 0;
+  while (at < text.length && ' \t"\''.includes(text.charAt(at))) at++;
+  return text.slice(at);
 }
 
-function schemeOf(name: string, takesDpop: boolean): Scheme | undefined {
+/** Whether it begins with one of our names, and the name ends there (RFC 9110 section 5.6.2). */
+function meansUs(text: string): boolean {
+  const name = ourSchemes.find((scheme) => text.startsWith(scheme));
+  return name !== undefined && (text.length === name.length || !isNameCharacter(text.charAt(name.length)));
+}
+
+/** One of another scheme may have any name (RFC 9110 section 11.2). */
+function isParameter(text: string): boolean {
+  return ourSchemes.some((scheme) => text.startsWith(`${scheme}=`));
+}
+
+/** Of a lower-case text. */
+function isNameCharacter(character: string): boolean {
+  return (
+    (character >= 'a' && character <= 'z') ||
+    (character >= '0' && character <= '9') ||
+    "!#$%&'*+-.^_`|~".includes(character)
+  );
+}
+
+function schemeOf(name: string): Scheme | undefined {
   if (name.length > 6) return undefined;
   const lower = name.toLowerCase();
   if (lower === 'bearer') return 'Bearer';
-  return takesDpop && lower === 'dpop' ? 'DPoP' : undefined;
+  return lower === 'dpop' ? 'DPoP' : undefined;
 }
 
 export function checkLength(token: string): Fault | undefined {

@@ -1,6 +1,7 @@
 /** What was invalidated from outside: tokens, `jti`s and clients that are refused until their tokens have expired. */
 import { ServiceAuthError } from '../errors.ts';
 import type { Caller } from './caller.ts';
+import { tokenKey } from './token-key.ts';
 
 export type Denied = { readonly token: string } | { readonly jti: string } | { readonly clientId: string };
 
@@ -34,6 +35,7 @@ const GRACE_MS = 10 * 60 * 1000;
 
 export function createDenyList(options: DenyListOptions): DenyList {
   const { now, toleranceMs = 0, maxEntries = 100_000, defaultMs = DAY_MS } = options;
+  /** By {@link tokenKey}: tokens are long, and none needs to be kept. */
   const tokens = new Map<string, Entry>();
   const ids = new Map<string, Entry>();
   const clients = new Map<string, Entry>();
@@ -76,14 +78,14 @@ export function createDenyList(options: DenyListOptions): DenyList {
   return {
     add(what, expiresAt = now() + defaultMs) {
       additions++;
-      if ('token' in what) put(tokens, what.token, Number.POSITIVE_INFINITY, expiresAt);
+      if ('token' in what) put(tokens, tokenKey(what.token), Number.POSITIVE_INFINITY, expiresAt);
       else if ('jti' in what) put(ids, what.jti, Number.POSITIVE_INFINITY, expiresAt);
       else put(clients, what.clientId, now() + toleranceMs, expiresAt);
     },
     denies(caller, token) {
       if (size() === 0) return false;
       return (
-        isDenied(tokens, token, caller) ||
+        (tokens.size > 0 && isDenied(tokens, tokenKey(token), caller)) ||
         isDenied(ids, caller.tokenId, caller) ||
         isDenied(clients, caller.clientId, caller)
       );

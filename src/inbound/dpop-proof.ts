@@ -9,6 +9,7 @@ import {
 } from '../shared/crypto.ts';
 import { normalizeHtu } from '../shared/dpop.ts';
 import { Fault } from '../shared/fault.ts';
+import { withoutQuery } from '../shared/http.ts';
 import { type JsonObject, parseJsonObject } from '../shared/json.ts';
 import { type JwsHeader, parseJws } from '../shared/jws.ts';
 import { isVerificationJwk } from '../shared/key-set.ts';
@@ -160,7 +161,8 @@ function checkClaims(claims: JsonObject, request: ProofRequest, rules: ProofRule
   }
   if (htm !== request.method) return refuse('proof_method_mismatch', request.method, shown(htm));
   if (typeof htu !== 'string' || !isSameUrl(htu, request.url)) {
-    return refuse('proof_url_mismatch', request.url ?? 'a request whose URL is known', shown(htu));
+    const expected = request.url === undefined ? 'a request whose URL is known' : withoutQuery(request.url);
+    return refuse('proof_url_mismatch', expected, typeof htu === 'string' ? withoutQuery(htu) : typeof htu);
   }
   if (ath !== request.accessTokenHash)
     return refuse('proof_token_mismatch', 'ath of the access token', shown(ath));

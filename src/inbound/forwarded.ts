@@ -15,21 +15,27 @@ const LONGEST = 4096;
 const nothing: Forwarded = Object.freeze({ proto: undefined, host: undefined });
 
 /**
- * Reads what the outermost trusted proxy said; `undefined` where that is malformed, or said twice and differently:
- * a proxy that writes one kind of header passes the other on as the caller wrote it.
+ * Reads what the outermost trusted proxy said; `undefined` where that is malformed, or where the two kinds of header
+ * do not say the same: a proxy that writes one kind passes the other on as the caller wrote it, so that a member of
+ * one never completes the other.
  */
 export function readForwarded(headers: Headers, isTrusted: IsTrusted): Forwarded | undefined {
   const standard = readStandard(headers.get('forwarded'), isTrusted);
   const custom = readCustom(headers, isTrusted);
   if (standard === undefined || custom === undefined) return undefined;
-  if (differ(standard.proto, custom.proto) || differ(standard.host, custom.host)) return undefined;
-  const proto = (standard.proto ?? custom.proto)?.toLowerCase();
+  if (saysAnything(standard) && saysAnything(custom) && differ(standard, custom)) return undefined;
+  const { proto: scheme, host } = saysAnything(standard) ? standard : custom;
+  const proto = scheme?.toLowerCase();
   if (proto !== undefined && proto !== 'http' && proto !== 'https') return undefined;
-  return { proto, host: standard.host ?? custom.host };
+  return { proto, host };
 }
 
-function differ(a: string | undefined, b: string | undefined): boolean {
-  return a !== undefined && b !== undefined && a.toLowerCase() !== b.toLowerCase();
+function saysAnything({ proto, host }: Forwarded): boolean {
+  return proto !== undefined || host !== undefined;
+}
+
+function differ(a: Forwarded, b: Forwarded): boolean {
+  return a.proto?.toLowerCase() !== b.proto?.toLowerCase() || a.host?.toLowerCase() !== b.host?.toLowerCase();
 }
 
 function readStandard(header: string | null | undefined, isTrusted: IsTrusted): Forwarded | undefined {

@@ -46,7 +46,7 @@ let shared: Verifier | undefined;
  * ```
  */
 export function createGuard<const O extends GuardOptions = NoPolicy>(options?: O): Guard<CallerOf<O>> {
-  const check = new OptionChecker('requireServiceAuth');
+  const check = new OptionChecker('serviceAuth');
   const given: Record<string, unknown> = check.object('options', options ?? {}, guardOptions);
   const policy: Record<string, unknown> = {};
   const source: Record<string, unknown> = {};

@@ -1,90 +1,107 @@
-/** One call of an introspection endpoint (RFC 7662 section 2), answered in JSON or as a signed JWT (RFC 9701). */
-import { ServiceAuthError } from '../errors.ts';
+/** One call of an introspection endpoint (RFC 7662 section 2.1), authenticated by a credential that it takes. */
+import { isServiceAuthError, ServiceAuthError } from '../errors.ts';
 import { authenticateClient, type ClientAuth } from '../shared/client-auth.ts';
-import { requestBytes, retryAfterMs, withoutQuery } from '../shared/http.ts';
-import { isObject, type JsonObject, own, parseJsonObject } from '../shared/json.ts';
-import type { KeySet } from '../shared/key-set.ts';
+import { within } from '../shared/deadline.ts';
+import { type BoundedAnswer, requestBytes, withoutQuery } from '../shared/http.ts';
+import type { JsonObject } from '../shared/json.ts';
 import type { MaybePromise } from '../shared/maybe-async.ts';
-import type { Bytes } from '../shared/runtime.ts';
-import { readSignedDocument } from '../shared/signed-document.ts';
 import type { Transport } from '../shared/transport.ts';
+import {
+  ANSWER_TYPE,
+  type AnswerRules,
+  isClientRefused,
+  readAnswer,
+  UnusableAnswer,
+} from './introspection-answer.ts';
 
-export interface IntrospectionCall {
-  readonly issuer: string;
+/**
+ * Asks about a token; the answer's `active` is true or false. Where the endpoint refuses one of several credentials,
+ * another is tried once. `leftMs` says how long all of it may still take.
+ *
+ * @throws ServiceAuthError (rejects) `client_auth_failed`, `unexpected_status`, and those of `requestBytes`.
+ */
+export type IntrospectionCall = (token: string, leftMs: () => number) => Promise<JsonObject | UnusableAnswer>;
+
+export interface IntrospectionCallOptions extends AnswerRules {
   readonly endpoint: () => MaybePromise<string>;
-  readonly clientId: string;
   readonly clientAuth: ClientAuth;
-  readonly response: 'json' | 'jwt';
-  /** For signed answers. */
-  readonly keys: KeySet;
-  readonly algorithms: ReadonlySet<string>;
   readonly transport: Transport;
+  /** For each step. */
   readonly timeoutMs: number;
-  readonly now: () => number;
+}
+
+/** A request with the client's authentication, and after how many refusals this credential comes. */
+interface Prepared {
+  readonly url: string;
+  readonly body: string;
+  readonly headers: Record<string, string>;
+  readonly credential: string | undefined;
+  readonly refusals: number;
 }
 
 const MAX_BYTES = 64 * 1024;
-const JWT_TYPE = 'token-introspection+jwt';
 
-/**
- * Asks once about a token; the answer's `active` is true or false.
- *
- * @throws ServiceAuthError `client_auth_failed`, `unexpected_status`, `response_malformed`, and those of `requestBytes`.
- */
-export async function callIntrospection(token: string, call: IntrospectionCall): Promise<JsonObject> {
-  const { issuer, clientId, clientAuth, response, timeoutMs, transport } = call;
-  const endpoint = await call.endpoint();
-  const form = new URLSearchParams([
-    ['token', token],
-    ['token_type_hint', 'access_token'],
-  ]);
-  const added: Record<string, string> = {};
-  const unauthenticated = { issuer, endpoint, clientId, form, headers: added, refusals: 0, now: call.now };
-  await authenticateClient(clientAuth, unauthenticated, timeoutMs);
-  const answer = await requestBytes(transport, {
-    url: endpoint,
-    body: form.toString(),
+export function createIntrospectionCall(options: IntrospectionCallOptions): IntrospectionCall {
+  const { issuer, clientId, clientAuth, now, timeoutMs, transport } = options;
+  const accept = options.response === 'jwt' ? `application/${ANSWER_TYPE}` : 'application/json';
+  // After how many refusals the credential comes that the endpoint took last; it goes first.
+  let taken = 0;
+
+  async function prepare(token: string, url: string, refusals: number, limitMs: number): Promise<Prepared> {
+    const form = new URLSearchParams([
+      ['token', token],
+      ['token_type_hint', 'access_token'],
+    ]);
+    const added: Record<string, string> = {};
+    const unauthenticated = { issuer, endpoint: url, clientId, form, headers: added, refusals, now };
+    const used = await authenticateClient(clientAuth, unauthenticated, limitMs);
     // Not a spread: an object that grows after one is copied member by member, at twenty times the cost.
-    headers: Object.assign({}, added, {
-      accept: response === 'jwt' ? `application/${JWT_TYPE}` : 'application/json',
-      'content-type': 'application/x-www-form-urlencoded',
-    }),
-    timeoutMs,
-    maxBytes: MAX_BYTES,
-  });
-  const { status, bytes, headers } = answer;
-  if (status === 401 || status === 403) {
-    const message = `${withoutQuery(endpoint)} refused this service's own credentials (HTTP ${status}); check clientId and its secret`;
-    throw new ServiceAuthError('client_auth_failed', message, { status });
+    const headers = Object.assign({}, added, { accept, 'content-type': 'application/x-www-form-urlencoded' });
+    return { url, body: form.toString(), headers, credential: used?.credential, refusals };
   }
-  if (status !== 200) {
-    const details = { status, retryAfterMs: retryAfterMs(headers, call.now()) };
-    throw new ServiceAuthError('unexpected_status', `${withoutQuery(endpoint)} answered ${status}`, details);
+
+  function send({ url, body, headers }: Prepared, limitMs: number): Promise<BoundedAnswer> {
+    return requestBytes(transport, { url, body, headers, timeoutMs: limitMs, maxBytes: MAX_BYTES });
   }
-  const json = response === 'jwt' ? await readSigned(bytes, call) : parseJsonObject(bytes);
-  if (json === undefined || typeof own(json, 'active') !== 'boolean') {
-    throw new ServiceAuthError(
-      'response_malformed',
-      `${withoutQuery(endpoint)} did not answer with a JSON object that has active`,
-    );
+
+  /** Of a list the next credential, after the last the first again; a source may have another by now. */
+  async function findOther(
+    token: string,
+    { url, credential, refusals }: Prepared,
+    limitMs: () => number,
+  ): Promise<Prepared | undefined> {
+    // What does not tell its credentials apart cannot be seen to have another.
+    if (credential === undefined) return undefined;
+    for (const count of [refusals + 1, 0]) {
+      const other = await prepare(token, url, count, limitMs());
+      if (other.credential !== undefined && other.credential !== credential) return other;
+    }
+    return undefined;
   }
-  return json;
+
+  return async (token, leftMs) => {
+    const limitMs = (): number => Math.max(Math.ceil(Math.min(timeoutMs, leftMs())), 1);
+    const url = await findEndpoint(options.endpoint(), limitMs());
+    try {
+      const first = await prepare(token, url, taken, limitMs());
+      let answer = await send(first, limitMs());
+      const other = isClientRefused(answer) ? await findOther(token, first, limitMs) : undefined;
+      if (other !== undefined) {
+        answer = await send(other, limitMs());
+        if (!isClientRefused(answer)) taken = other.refusals;
+      }
+      return await readAnswer(answer, withoutQuery(url), options);
+    } catch (error) {
+      const isTooLarge = isServiceAuthError(error) && error.code === 'response_too_large';
+      if (isTooLarge && error.status === 200) return new UnusableAnswer(error, false);
+      throw error;
+    }
+  };
 }
 
-/** RFC 9701 section 5: signed by the issuer for this very service; an unsigned answer is none. */
-async function readSigned(bytes: Bytes, call: IntrospectionCall): Promise<JsonObject | undefined> {
-  const { issuer, clientId, keys, algorithms, now } = call;
-  const name = `the introspection answer of ${issuer}`;
-  const text = new TextDecoder().decode(bytes).trim();
-  const claims = await readSignedDocument(text, { name, typ: JWT_TYPE, keys, algorithms });
-  const { iss, aud, iat, exp } = claims;
-  if (iss !== issuer) throw new ServiceAuthError('issuer_mismatch', `${name} is of another issuer`);
-  const isForUs = aud === clientId || (Array.isArray(aud) && aud.includes(clientId));
-  if (!isForUs) throw new ServiceAuthError('response_malformed', `${name} is for another audience`);
-  if (typeof iat !== 'number') throw new ServiceAuthError('response_malformed', `${name} has no iat`);
-  if (exp !== undefined && !(typeof exp === 'number' && exp * 1000 > now())) {
-    throw new ServiceAuthError('response_malformed', `${name} has expired`);
-  }
-  const answer = own(claims, 'token_introspection');
-  return isObject(answer) ? answer : undefined;
+function findEndpoint(endpoint: MaybePromise<string>, limitMs: number): MaybePromise<string> {
+  if (typeof endpoint === 'string') return endpoint;
+  return within(limitMs, endpoint, () => {
+    throw new ServiceAuthError('timeout', `the introspection endpoint was not known within ${limitMs} ms`);
+  });
 }

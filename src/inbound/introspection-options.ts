@@ -11,17 +11,20 @@ export interface IntrospectionOptions {
   readonly endpoint?: string | undefined;
   /** This service as a client of the issuer. @default SERVICE_AUTH_INTROSPECTION_CLIENT_ID */
   readonly clientId?: string | undefined;
-  /** For HTTP Basic; `clientAuth` does it otherwise. @default SERVICE_AUTH_INTROSPECTION_CLIENT_SECRET */
+  /**
+   * For HTTP Basic; `clientAuth` does it otherwise. @default SERVICE_AUTH_INTROSPECTION_CLIENT_SECRET, for the client of
+   * the environment alone
+   */
   readonly clientSecret?: Secret | undefined;
   /** How this service authenticates, instead of `clientSecret`. */
   readonly clientAuth?: ClientAuth | undefined;
   /** How long an active token is believed, in seconds, never beyond its `exp`, if the answer has one. @default 30 */
   readonly cacheSeconds?: number | undefined;
-  /** How long an inactive token is refused without asking again, in seconds. @default 10 */
+  /** How long a token that is inactive or not accepted here is refused without asking again, in seconds. @default 10 */
   readonly negativeCacheSeconds?: number | undefined;
-  /** For one call, in milliseconds. @default 3000 */
+  /** For one call, and for its turn; half of what all attempts may take, in milliseconds. @default 3000 */
   readonly timeoutMs?: number | undefined;
-  /** How often a call that failed is tried again. @default 1 */
+  /** How often a call that failed is tried again, within twice `timeoutMs`. @default 1 */
   readonly retries?: number | undefined;
   /** `'opaque'` verifies JWTs by the issuer's keys; `'all'` asks about those too. @default 'opaque' */
   readonly tokens?: 'opaque' | 'all' | undefined;
@@ -59,8 +62,12 @@ const known = [
 ] as const satisfies readonly (keyof IntrospectionOptions)[];
 const WHERE = 'createVerifier';
 
-/** Resolves the option, of which `true` takes the credentials from the environment. */
-export function resolveIntrospection(check: OptionChecker, option: unknown): IntrospectionSettings {
+/** Resolves the option, of which `true` takes the credentials from the environment; `undefined` where it is `false`. */
+export function resolveIntrospection(
+  check: OptionChecker,
+  option: unknown,
+): IntrospectionSettings | undefined {
+  if (option === false) return undefined;
   const given: IntrospectionOptions =
     option === true ? {} : check.object('introspection', option as IntrospectionOptions, known);
   const { endpoint, tokens = 'opaque', response = 'json' } = given;
@@ -75,11 +82,15 @@ export function resolveIntrospection(check: OptionChecker, option: unknown): Int
     cacheSeconds: number('cacheSeconds', 30)(0, 86_400, 'seconds'),
     negativeCacheSeconds: number('negativeCacheSeconds', 10)(0, 3600, 'seconds'),
     timeoutMs: number('timeoutMs', 3000)(1, 60_000, 'milliseconds'),
-    retries: number('retries', 1)(0, 5, 'retries'),
+    retries: whole(check, 'introspection.retries', number('retries', 1)(0, 5, 'retries')),
     tokens: check.oneOf('introspection.tokens', tokens, ['opaque', 'all']),
     response: check.oneOf('introspection.response', response, ['json', 'jwt']),
     store: readStore(check, given.store),
   });
+}
+
+function whole(check: OptionChecker, option: string, count: number): number {
+  return Number.isInteger(count) ? count : check.fail(option, 'a whole number', count);
 }
 
 function readClient(
@@ -87,23 +98,38 @@ function readClient(
   given: IntrospectionOptions,
 ): Pick<IntrospectionSettings, 'clientId' | 'clientAuth'> {
   const { clientAuth, clientSecret } = given;
-  const need = (option: 'clientId' | 'clientSecret', variable: EnvironmentVariable): string => {
-    const value = fromEnvironment(variable);
-    if (value === undefined) throw missing(WHERE, `introspection.${option}`, variable);
-    return value;
-  };
   const clientId = check.string(
     'introspection.clientId',
     given.clientId ?? need('clientId', 'SERVICE_AUTH_INTROSPECTION_CLIENT_ID'),
   );
   if (clientAuth === undefined) {
-    const secret = clientSecret ?? need('clientSecret', 'SERVICE_AUTH_INTROSPECTION_CLIENT_SECRET');
+    const secret = clientSecret ?? secretOfEnvironment(given);
     return { clientId, clientAuth: clientSecretBasic(secret) };
   }
   if (clientSecret !== undefined)
     check.failSecret('introspection', 'given clientSecret or clientAuth, not both');
   check.function('introspection.clientAuth', clientAuth);
   return { clientId, clientAuth };
+}
+
+/** The environment's secret is that of the environment's client: no other may send it. */
+function secretOfEnvironment(given: IntrospectionOptions): string {
+  const isOwn =
+    given.clientId === undefined ||
+    given.clientId === fromEnvironment('SERVICE_AUTH_INTROSPECTION_CLIENT_ID');
+  const isUnset = Object.hasOwn(given, 'clientSecret');
+  if (isOwn && !isUnset) return need('clientSecret', 'SERVICE_AUTH_INTROSPECTION_CLIENT_SECRET');
+  throw new TypeError(
+    isUnset
+      ? `${WHERE}: introspection.clientSecret is undefined; SERVICE_AUTH_INTROSPECTION_CLIENT_SECRET does not stand in for one that was to be given`
+      : `${WHERE}: introspection.clientSecret is required; SERVICE_AUTH_INTROSPECTION_CLIENT_SECRET serves SERVICE_AUTH_INTROSPECTION_CLIENT_ID alone`,
+  );
+}
+
+function need(option: 'clientId' | 'clientSecret', variable: EnvironmentVariable): string {
+  const value = fromEnvironment(variable);
+  if (value === undefined) throw missing(WHERE, `introspection.${option}`, variable);
+  return value;
 }
 
 function readStore(check: OptionChecker, option: unknown): TextStore | undefined {

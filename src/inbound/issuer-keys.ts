@@ -25,16 +25,20 @@ export interface KeyOptions {
    */
   readonly issuer: string;
   /** Where its JSON Web Key Set is. @default found by discovery */
-  readonly jwksUri?: string | undefined;
+  readonly jwksUri?: string;
   /** Its JSON Web Key Set, fixed. */
-  readonly jwks?: { readonly keys: readonly Jwk[] } | undefined;
+  readonly jwks?: { readonly keys: readonly Jwk[] };
   /** A secret shared with it, for HS256, HS384 and HS512; at least as long as the hash (RFC 7518 section 3.2). */
-  readonly secret?: string | Uint8Array | undefined;
+  readonly secret?: string | Uint8Array;
   /** @default every asymmetric algorithm known; with `secret` those of the HS family that it is long enough for */
-  readonly algorithms?: readonly JwsAlgorithm[] | undefined;
+  readonly algorithms?: readonly JwsAlgorithm[];
   /** Where its metadata is. @default both well-known places are tried, RFC 8414 first */
   readonly discovery?: Discovery;
 }
+
+/** `T` with one of these members at most. */
+export type AtMostOne<T, K extends keyof T> = Omit<T, K> &
+  { [Member in K]: Pick<T, Member> & { readonly [Other in Exclude<K, Member>]?: never } }[K];
 
 export interface KeySource {
   readonly keys: KeySet;

@@ -1,7 +1,7 @@
 /** Access-token JWTs (RFC 9068, RFC 7519): header rules, key choice and signature, in this order. */
 import { Fault } from '../shared/fault.ts';
 import { type JsonObject, parseJsonObject } from '../shared/json.ts';
-import { type Jws, type JwsHeader, parseJws } from '../shared/jws.ts';
+import { type Jws, type JwsHeader, type KnownHeaders, parseJws } from '../shared/jws.ts';
 import type { KeySet, VerificationKey } from '../shared/key-set.ts';
 import { andThen, attempt, type MaybePromise } from '../shared/maybe-async.ts';
 import { asUndecided } from '../shared/undecided.ts';
@@ -39,10 +39,15 @@ export function createJwtVerifier<I extends JwtIssuer>(
   typ: readonly string[] | 'any',
 ): JwtVerifier<I> {
   const knownHeaders = new Map<string, JwsHeader>();
+  let latest: Pick<Jws, 'header' | 'headerSegment'> | undefined;
+  const headers: KnownHeaders = {
+    // Most tokens have the header that came last, and to compare it costs less than to hash it.
+    get: (segment) => (segment === latest?.headerSegment ? latest.header : knownHeaders.get(segment)),
+  };
   const issuerNames = [...issuers.keys()].join(' or ');
 
   function parse(token: string): UnverifiedJwt<I> | Fault {
-    const jws = parseJws(token, knownHeaders);
+    const jws = parseJws(token, headers);
     if (jws instanceof Fault) return jws;
     const claims = parseJsonObject(jws.payload);
     if (claims === undefined) return new Fault('token', 'malformed_token', 'a payload that is a JSON object');
@@ -83,6 +88,7 @@ export function createJwtVerifier<I extends JwtIssuer>(
   function remember({ headerSegment, header }: Jws): void {
     if (knownHeaders.size >= MOST_KNOWN_HEADERS) knownHeaders.clear();
     knownHeaders.set(headerSegment, header);
+    latest = { headerSegment, header };
   }
 
   return { parse, verify };

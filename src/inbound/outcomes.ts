@@ -7,7 +7,10 @@ import { type ChallengeOptions, type Rejection, rejectionOf, undecided } from '.
 import type { Scheme } from './credentials.ts';
 import type { CompiledPolicy } from './policy.ts';
 
-/** Let in, with the caller; turned away with an answer. `caller` is undefined only where a policy is `optional`. */
+/**
+ * Let in, with the caller; turned away with an answer. `caller` is undefined only where a policy is `optional`.
+ * `headers` are to be set on the answer of a request that was let in; absent where there are none.
+ */
 export type AuthOutcome<C extends Caller | undefined = Caller | undefined> =
   | { readonly ok: true; readonly caller: C; readonly headers?: Readonly<Record<string, string>> }
   | { readonly ok: false; readonly rejection: Rejection };

@@ -13,34 +13,35 @@ import type { AuthRequest } from './credentials.ts';
 export type ScopePolicy =
   | string
   | readonly string[]
-  | { readonly anyOf: readonly string[] }
-  | { readonly allOf: readonly string[] };
+  | { readonly anyOf: readonly string[]; readonly allOf?: never }
+  | { readonly allOf: readonly string[]; readonly anyOf?: never };
 
-/** What a route asks of its caller, beyond a valid token. Every member that is given must hold. */
+/**
+ * What a route asks of its caller, beyond a valid token. Every member that is given must hold; one that is `undefined`
+ * or `null` is a mistake, so that a variable that is not set drops no check.
+ */
 export interface Policy {
-  readonly scope?: ScopePolicy | undefined;
+  readonly scope?: ScopePolicy;
   /** The client ids that may call, for every issuer or by issuer. */
-  readonly clients?: readonly string[] | Readonly<Record<string, readonly string[]>> | undefined;
+  readonly clients?: readonly string[] | Readonly<Record<string, readonly string[]>>;
   /** Narrower than the verifier's: the token must name one of these too. */
-  readonly audience?: string | readonly string[] | undefined;
+  readonly audience?: string | readonly string[];
   /**
    * Asks for a token that is bound to its sender: by DPoP (RFC 9449), by a TLS client certificate (RFC 8705), or by
    * either. Bound tokens are always held to their binding, also without this. @default false
    */
-  readonly senderConstrained?: boolean | 'dpop' | 'mtls' | undefined;
+  readonly senderConstrained?: boolean | 'dpop' | 'mtls';
   /** The `sub` that the current actor of an exchanged token may have (RFC 8693 section 4.1); others are refused. */
-  readonly actors?: readonly string[] | undefined;
+  readonly actors?: readonly string[];
   /** Refuses tokens that act for a user. @default false */
-  readonly serviceOnly?: boolean | undefined;
+  readonly serviceOnly?: boolean;
   /** Lets requests without credentials pass, with no caller; bad credentials are still refused. @default false */
-  readonly optional?: boolean | undefined;
+  readonly optional?: boolean;
   /**
    * Judged last: `false` or a text refuses with 403 (the text goes to events alone). An exception leaves the
    * request undecided: 503. `request` is undefined for tokens that came without one (`verifyToken`).
    */
-  readonly check?:
-    | ((caller: Caller, request: AuthRequest | undefined) => MaybePromise<boolean | string>)
-    | undefined;
+  readonly check?: (caller: Caller, request: AuthRequest | undefined) => MaybePromise<boolean | string>;
 }
 
 export interface CompiledPolicy {
@@ -69,15 +70,16 @@ export const policyOptions = [
  *
  * @throws TypeError that names the option, the rule and the value.
  */
-export function compilePolicy(given: Policy, issuers: ReadonlySet<string>): CompiledPolicy {
+export function compilePolicy(given: Policy, issuers: ReadonlySet<string>, takesDpop = true): CompiledPolicy {
   const check = new OptionChecker('policy');
   const policy = check.object('options', given, policyOptions);
+  check.noneUnset(policy);
   const scope = policy.scope === undefined ? undefined : readScopePolicy(check, policy.scope);
   const judges: QuickJudge[] = [];
   if (policy.audience !== undefined) judges.push(judgeAudience(check.strings('audience', policy.audience)));
   if (policy.clients !== undefined) judges.push(judgeClients(check, policy.clients, issuers));
-  if (policy.senderConstrained) judges.push(judgeBinding(check, policy.senderConstrained));
-  else check.boolean('senderConstrained', policy.senderConstrained ?? false);
+  const { senderConstrained = false } = policy;
+  if (senderConstrained !== false) judges.push(judgeBinding(check, senderConstrained, takesDpop));
   if (policy.actors !== undefined) judges.push(judgeActor(check.strings('actors', policy.actors)));
   if (check.boolean('serviceOnly', policy.serviceOnly ?? false)) judges.push(judgeServiceOnly);
   if (scope !== undefined) judges.push(judgeScope(scope));
@@ -135,8 +137,8 @@ function readScopePolicy(check: OptionChecker, option: ScopePolicy): ReadScope {
   const form = typeof option === 'object' && !Array.isArray(option) ? option : { allOf: option as string[] };
   const keys = Object.keys(form ?? {});
   if (keys.length !== 1 || !('anyOf' in form || 'allOf' in form)) check.fail('scope', rule, option);
-  const list = 'anyOf' in form ? form.anyOf : form.allOf;
   const isAny = 'anyOf' in form;
+  const list = isAny ? form.anyOf : form.allOf;
   if (isAny && check.strings('scope', list).some((text) => text.includes(' '))) {
     check.fail('scope', 'of single scopes within anyOf', list);
   }
@@ -145,9 +147,11 @@ function readScopePolicy(check: OptionChecker, option: ScopePolicy): ReadScope {
 
 function judgeScope({ names, any }: ReadScope): QuickJudge {
   const expected = names.join(any ? ' or ' : ' ');
+  // V8 goes through a frozen list far more slowly, and this is done for every request.
+  const wanted = [...names];
   return (caller) => {
     const { scopes } = caller;
-    const holds = any ? names.some((name) => scopes.has(name)) : names.every((name) => scopes.has(name));
+    const holds = any ? wanted.some((name) => scopes.has(name)) : wanted.every((name) => scopes.has(name));
     if (holds) return undefined;
     return new Fault('policy', 'insufficient_scope', expected, [...scopes].join(' ') || 'none', caller);
   };
@@ -167,8 +171,13 @@ function judgeAudience(accepted: readonly string[]): QuickJudge {
 }
 
 /** By the time a policy is judged, every binding that a token has was proven. */
-function judgeBinding(check: OptionChecker, option: true | 'dpop' | 'mtls'): QuickJudge {
-  if (option !== true) check.oneOf('senderConstrained', option, ['dpop', 'mtls']);
+function judgeBinding(check: OptionChecker, option: true | 'dpop' | 'mtls', takesDpop: boolean): QuickJudge {
+  if (option !== true && option !== 'dpop' && option !== 'mtls') {
+    check.fail('senderConstrained', "true, false, 'dpop' or 'mtls'", option);
+  }
+  if (option === 'dpop' && !takesDpop) {
+    check.fail('senderConstrained', "another than 'dpop', since the verifier's dpop is false", option);
+  }
   const members = option === true ? ['jkt', 'x5t#S256'] : [option === 'dpop' ? 'jkt' : 'x5t#S256'];
   const expected = `a token bound by ${option === true ? 'dpop or mtls' : option}`;
   return (caller) => {

@@ -25,9 +25,9 @@ export interface ProtectedResourceOptions {
 }
 
 export interface ProtectedResource {
-  /** Where clients look: the well-known path with that of the resource behind it (RFC 9728 section 3.1). */
+  /** Where clients look: the well-known path with path and query of the resource behind it (RFC 9728 section 3.1). */
   readonly path: string;
-  /** The answer to a request, `undefined` for other paths. */
+  /** The answer to a request, `undefined` for other paths. A query counts where the resource has one. */
   answer(request: { readonly method: string; readonly url: string }): HttpAnswer | undefined;
 }
 
@@ -68,7 +68,7 @@ export function createProtectedResource(given: ProtectedResourceOptions): Protec
   const check = new OptionChecker('protectedResource');
   const options = check.object('options', given, known);
   const resource = readResource(check, options.resource);
-  const { pathname } = new URL(resource);
+  const { pathname, search } = new URL(resource);
   const path = `${WELL_KNOWN}${pathname === '/' ? '' : pathname}`;
   const body = JSON.stringify({ resource, ...readMembers(check, options) });
   const found: HttpAnswer = Object.freeze({
@@ -76,25 +76,43 @@ export function createProtectedResource(given: ProtectedResourceOptions): Protec
     headers: Object.freeze({
       'Content-Type': 'application/json',
       'Cache-Control': 'max-age=3600',
-      // Public by design; clients in browsers look for it too.
-      'Access-Control-Allow-Origin': '*',
+      ...anyOrigin,
     }),
     body,
   });
-  const notAllowed: HttpAnswer = Object.freeze({
-    status: 405,
-    headers: Object.freeze({ Allow: 'GET, HEAD' }),
-    body: '',
-  });
   return Object.freeze({
-    path,
+    path: `${path}${search}`,
     answer({ method, url }) {
       // Nearly every request is for something else, and parsing costs more than looking.
-      if (!url.includes(WELL_KNOWN) || pathOf(url) !== path) return undefined;
-      return method === 'GET' || method === 'HEAD' ? found : notAllowed;
+      const asked = url.includes(WELL_KNOWN) ? parse(url) : undefined;
+      if (asked?.pathname !== path || (search !== '' && asked.search !== search)) return undefined;
+      if (method === 'GET' || method === 'HEAD') return found;
+      return method === 'OPTIONS' ? preflight : notAllowed;
     },
   } satisfies ProtectedResource);
 }
+
+/** The document is public by design; clients in browsers look for it too. */
+const anyOrigin = { 'Access-Control-Allow-Origin': '*' };
+
+/** To what browsers ask before a request with a header of its own. */
+const preflight: HttpAnswer = Object.freeze({
+  status: 200,
+  headers: Object.freeze({
+    Allow: 'GET, HEAD, OPTIONS',
+    ...anyOrigin,
+    'Access-Control-Allow-Methods': 'GET, HEAD',
+    'Access-Control-Allow-Headers': '*',
+    'Access-Control-Max-Age': '3600',
+  }),
+  body: '',
+});
+
+const notAllowed: HttpAnswer = Object.freeze({
+  status: 405,
+  headers: Object.freeze({ Allow: 'GET, HEAD, OPTIONS', ...anyOrigin }),
+  body: '',
+});
 
 function readResource(check: OptionChecker, value: unknown): string {
   const resource = checkSecureUrl(check, 'resource', value);
@@ -130,8 +148,8 @@ function readMembers(check: OptionChecker, options: ProtectedResourceOptions): R
   };
 }
 
-/** The path of a request's URL, absolute or not. */
-function pathOf(url: string): string | undefined {
+/** A request's URL, absolute or not. */
+function parse(url: string): URL | undefined {
   const base = 'http://localhost';
-  return URL.canParse(url, base) ? new URL(url, base).pathname : undefined;
+  return URL.canParse(url, base) ? new URL(url, base) : undefined;
 }

@@ -3,6 +3,7 @@ import type { Emit } from '../events.ts';
 import { accessTokenHash } from '../shared/dpop.ts';
 import { Fault } from '../shared/fault.ts';
 import { andThen, attempt, type MaybePromise } from '../shared/maybe-async.ts';
+import type { ReplayStore } from '../shared/stores.ts';
 import { UndecidedError } from '../shared/undecided.ts';
 import type { Binding } from './binding.ts';
 import type { Caller } from './caller.ts';
@@ -33,8 +34,11 @@ export interface SenderConstraint {
     scheme: Scheme,
     request: AuthRequest | undefined,
   ): MaybePromise<Fault | UsedProof | undefined>;
-  /** Records a proof, as the very last check; a fault where it was used before (RFC 9449 section 11.1). */
-  record(proof: UsedProof, caller: Caller): MaybePromise<Fault | undefined>;
+  /**
+   * Records a proof, as the very last check; a fault where it was used before (RFC 9449 section 11.1), unless by
+   * this same request.
+   */
+  record(proof: UsedProof, caller: Caller, request: AuthRequest | undefined): MaybePromise<Fault | undefined>;
 }
 
 export interface SenderConstraintRules {
@@ -99,13 +103,14 @@ export function createSenderConstraint(rules: SenderConstraintRules): SenderCons
     );
   }
 
-  function record(proof: UsedProof, caller: Caller): MaybePromise<Fault | undefined> {
+  function record(
+    proof: UsedProof,
+    caller: Caller,
+    request: AuthRequest | undefined,
+  ): MaybePromise<Fault | undefined> {
+    if (dpop === undefined) return undefined;
     const { jkt } = proof;
-    const recorded = attempt(
-      () => dpop?.replayStore.record(proof),
-      () => 'failed' as const,
-    );
-    return andThen(recorded, (answer) => {
+    return andThen(recordOnce(dpop.replayStore, proof, sourceOf(request)), (answer) => {
       if (answer === 'recorded') return undefined;
       const { issuer, clientId } = caller;
       if (answer !== 'replayed') {
@@ -118,6 +123,32 @@ export function createSenderConstraint(rules: SenderConstraintRules): SenderCons
   }
 
   return { allowsUnbound: (scheme) => scheme === 'Bearer' && dpop?.required !== true, check, record };
+}
+
+type Answer = Awaited<ReturnType<ReplayStore['record']>> | 'failed';
+
+/** What a store said of the proof of a request. By store, since what one has recorded another has not. */
+const answers = new WeakMap<ReplayStore, AnswersByRequest>();
+type AnswersByRequest = WeakMap<object, { readonly proof: string; readonly answer: MaybePromise<Answer> }>;
+
+/** Asks the store once for each request, however many guards judge it, one after another or at the same time. */
+function recordOnce(store: ReplayStore, proof: UsedProof, source: object | undefined): MaybePromise<Answer> {
+  const name = `${proof.jkt} ${proof.jti}`;
+  const bySource: AnswersByRequest = answers.get(store) ?? new WeakMap();
+  answers.set(store, bySource);
+  const known = source && bySource.get(source);
+  if (known?.proof === name) return known.answer;
+  const answer = attempt(
+    () => store.record(proof),
+    () => 'failed' as const,
+  );
+  if (source !== undefined) bySource.set(source, { proof: name, answer });
+  return answer;
+}
+
+/** A web `Request` is never used for another request; of what else may stand here nobody knows. */
+function sourceOf(request: AuthRequest | undefined): object | undefined {
+  return request?.source ?? (request instanceof Request ? request : undefined);
 }
 
 function hashOf(token: BoundToken): MaybePromise<string> {

@@ -39,13 +39,14 @@ export function readSecret(check: OptionChecker, secret: unknown, algorithms: un
 const DEEPEST_WRAPPING = 3;
 
 /**
- * Whether the bytes are a key in PEM, JWK or DER, however wrapped (base64, hexadecimal, a JSON string, white space):
+ * Whether the bytes are a key in PEM, JWK, DER or of OpenSSH, however wrapped (base64, hexadecimal, a JSON string, white space):
  * whoever has the public key could sign with it.
  */
 function isKeyMaterial(bytes: Bytes, depth = DEEPEST_WRAPPING): boolean {
-  if (isDer(withoutEndingSpace(bytes))) return true;
+  if (isDer(withoutEndingSpace(bytes)) || isSshKey(bytes)) return true;
   const text = new TextDecoder().decode(bytes).trim();
-  if (text.includes('-----BEGIN') || isJwk(text)) return true;
+  if (text.includes('---- BEGIN') || text.includes('-----BEGIN') || isJwk(text) || hasSshKey(text))
+    return true;
   if (depth === 0) return false;
   return unwrapped(text).some((inner) => isKeyMaterial(inner, depth - 1));
 }
@@ -93,4 +94,23 @@ function isDer(bytes: Bytes): boolean {
   const content = 2 + lengthBytes;
   const inner = bytes[content];
   return bytes.length === content + length && (inner === 0x30 || inner === 0x02);
+}
+
+/** The blob of a public key of SSH begins with the name of its kind, and the length of that in four bytes. */
+function isSshKey(bytes: Bytes): boolean {
+  const [first, second, third, length = 0] = bytes;
+  const isShort = first === 0 && second === 0 && third === 0 && length <= LONGEST_SSH_NAME;
+  return isShort && isSshName(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
+}
+
+const LONGEST_SSH_NAME = 64;
+
+/** A line of a public key file: what may be done with the key, its kind, the key, and whose it is. */
+function hasSshKey(text: string): boolean {
+  const words = text.split(/\s+/);
+  return words.some((word, at) => isSshName(word) && words[at + 1]?.startsWith('AAAA') === true);
+}
+
+function isSshName(text: string): boolean {
+  return ['ssh-', 'ecdsa-sha2-', 'sk-ssh-', 'sk-ecdsa-'].some((start) => text.startsWith(start));
 }

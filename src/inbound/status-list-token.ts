@@ -22,6 +22,9 @@ export interface StatusListRules extends Pick<SignedDocumentRules, 'keys' | 'alg
   readonly maxUnpackedBytes: number;
 }
 
+/** How far the clock of an issuer may be ahead. */
+const FURTHEST_AHEAD_SECONDS = 300;
+
 /**
  * Reads the token of the list at `uri`.
  *
@@ -44,6 +47,7 @@ export async function readStatusListToken(
   // Else a list of somebody else, or an old one, could be put in its place.
   if (sub !== uri) throw malformed('names another list as its sub');
   if (!isSeconds(iat)) throw malformed('has no iat');
+  if (iat > rules.now() / 1000 + FURTHEST_AHEAD_SECONDS) throw malformed('was issued in the future');
   if (exp !== undefined && !isSeconds(exp)) throw malformed('has an exp that is no number');
   if (exp !== undefined && exp * 1000 <= rules.now()) throw malformed('has expired');
   if (ttl !== undefined && !isSeconds(ttl)) throw malformed('has a ttl that is no number');

@@ -33,35 +33,51 @@ export interface StatusListsOptions {
   readonly timeoutMs: number;
   readonly maxBytes?: number;
   readonly maxUnpackedBytes?: number;
-  readonly maxLists?: number;
+  /** Of all lists together, unpacked. */
+  readonly maxKeptBytes?: number;
 }
 
 const MEBIBYTE = 1024 * 1024;
 const LONGEST_URI = 2048;
-/** A list that asks to be fetched more often is fetched this often. */
+/** A list that asks to be fetched more often, or expires sooner, is fetched this often. */
 const SHORTEST_TTL_MS = 5000;
+/** What keeping a list takes besides its statuses. */
+const BYTES_OF_ENTRY = 4096;
 /** The names of the registered statuses, for operators. */
 const names: readonly string[] = ['valid', 'invalid', 'suspended'];
 
 export function createStatusLists(options: StatusListsOptions): StatusLists {
   const { issuer, keys, algorithms, transport, now, emit, timeoutMs } = options;
-  const { maxBytes = 4 * MEBIBYTE, maxUnpackedBytes = 16 * MEBIBYTE, maxLists = 100 } = options;
+  const {
+    maxBytes = 4 * MEBIBYTE,
+    maxUnpackedBytes = 16 * MEBIBYTE,
+    maxKeptBytes = 256 * MEBIBYTE,
+  } = options;
   // Only verified tokens name lists, but an issuer that makes a list for each token must not fill the memory.
-  const lists = new LRUCache<string, RemoteDocument<StatusList>>({ max: maxLists });
+  const lists = new LRUCache<string, RemoteDocument<StatusList>>({ maxSize: maxKeptBytes });
+
+  function keep(uri: string, list: RemoteDocument<StatusList>, bytes: number): void {
+    // The cache does not weigh again what it holds already.
+    lists.delete(uri);
+    lists.set(uri, list, { size: bytes + BYTES_OF_ENTRY });
+  }
 
   function listAt(uri: string): RemoteDocument<StatusList> {
     const known = lists.get(uri);
     if (known !== undefined) return known;
-    const list = createRemoteDocument({
+    const shownUri = withoutQuery(uri);
+    const list: RemoteDocument<StatusList> = createRemoteDocument({
       load: () => load(uri),
       now,
       minFreshMs: SHORTEST_TTL_MS,
-      onRefreshed: ({ bits, bytes }) =>
-        emit?.({ type: 'status_list.refreshed', uri, statuses: (bytes.length * 8) / bits }),
+      onRefreshed: ({ bits, bytes }) => {
+        keep(uri, list, bytes.length);
+        emit?.({ type: 'status_list.refreshed', uri: shownUri, statuses: (bytes.length * 8) / bits });
+      },
       onFailed: ({ code, message }, retryInMs) =>
-        emit?.({ type: 'status_list.refresh_failed', uri, code, message, retryInMs }),
+        emit?.({ type: 'status_list.refresh_failed', uri: shownUri, code, message, retryInMs }),
     });
-    lists.set(uri, list);
+    keep(uri, list, 0);
     return list;
   }
 
@@ -77,7 +93,9 @@ export function createStatusLists(options: StatusListsOptions): StatusLists {
     const token = new TextDecoder().decode(answer.bytes).trim();
     const list = await readStatusListToken(token, uri, { issuer, keys, algorithms, now, maxUnpackedBytes });
     const freshMs = list.ttlSeconds === undefined ? undefined : list.ttlSeconds * 1000;
-    return { value: list, freshMs, expiresAt: list.expiresAt };
+    // One that expires at once would be fetched for every request.
+    const expiresAt = list.expiresAt && Math.max(list.expiresAt, now() + SHORTEST_TTL_MS);
+    return { value: list, freshMs, expiresAt };
   }
 
   function judge(uri: string, index: number): MaybePromise<Fault | undefined> {

@@ -14,6 +14,7 @@ import { createJwtVerifier } from './jwt.ts';
 import type { AcceptedOutcome } from './outcomes.ts';
 import type { StatusCheck } from './status-list.ts';
 import type { TokenCache } from './token-cache.ts';
+import { signedPart } from './token-key.ts';
 import type { ResolvedIssuer } from './trusted-issuers.ts';
 
 /** A token that verified. Whatever may change about it is asked again on every request. */
@@ -61,7 +62,10 @@ export interface TokenVerifier {
 }
 
 /** What is no longer to be accepted: one token, one `jti`, or all that a client was issued up to now. */
-export type Invalidation = string | { readonly jti: string } | { readonly clientId: string };
+export type Invalidation =
+  | string
+  | { readonly jti: string; readonly clientId?: never }
+  | { readonly clientId: string; readonly jti?: never };
 
 /** What introspected tokens have instead of a key. */
 const introspected = Object.freeze({ retired: false, areUsable: () => true });
@@ -77,6 +81,9 @@ export function createTokenVerifier(rules: TokenRules): TokenVerifier {
     const time = now();
     if (time < known.usableUntilMs && time >= known.verifiedAtMs) return known;
     if (time >= known.believedUntilMs) return undefined;
+    // By a clock set back the answer of introspection would be believed for as long as that is.
+    const earliestMs = known.verifiedAtMs - rules.clockToleranceSeconds * 1000;
+    if (known.key === introspected && time < earliestMs) return undefined;
     return checkTimes(known.caller, rules, time) ?? known;
   }
 
@@ -100,10 +107,13 @@ export function createTokenVerifier(rules: TokenRules): TokenVerifier {
   }
 
   function introspect(token: string, issuer: ResolvedIssuer): MaybePromise<AcceptedToken | Fault> {
-    return andThen(issuer.introspector?.introspect(token), (answer) => {
-      if (answer === undefined || answer instanceof Fault)
-        return answer ?? new Fault('introspection', 'inactive_token');
-      return accept(token, issuer, answer.claims, introspected, answer.believedUntilMs);
+    const { introspector } = issuer;
+    if (introspector === undefined) return new Fault('introspection', 'inactive_token');
+    return andThen(introspector.introspect(token), (answer) => {
+      if (answer instanceof Fault) return answer;
+      const verdict = accept(token, issuer, answer.claims, introspected, answer.believedUntilMs);
+      if (verdict instanceof Fault) introspector.refuse(token, verdict);
+      return verdict;
     });
   }
 
@@ -118,7 +128,7 @@ export function createTokenVerifier(rules: TokenRules): TokenVerifier {
     const fallback = key === introspected ? believedUntilMs / 1000 : undefined;
     const caller = readCaller(claims, issuer.issuer, issuer.mapping, token, fallback);
     if (caller instanceof Fault)
-      return key === introspected ? malformedAnswer(caller, issuer.issuer) : caller;
+      return key === introspected ? malformedAnswer(token, caller, issuer) : caller;
     const time = now();
     const fault = checkTimes(caller, rules, time, claims) ?? checkFixed(caller, rules, claims);
     if (fault !== undefined) return fault;
@@ -144,8 +154,15 @@ export function createTokenVerifier(rules: TokenRules): TokenVerifier {
   }
 
   /** Claims of the wrong type are the endpoint's fault, not the token's. */
-  function malformedAnswer({ expected }: Fault, issuer: string): never {
-    throw new UndecidedError('introspection_unavailable', `the answer does not have ${expected}`, { issuer });
+  function malformedAnswer(
+    token: string,
+    { expected }: Fault,
+    { issuer, introspector }: ResolvedIssuer,
+  ): never {
+    const message = `the answer does not have ${expected}`;
+    const undecided = new UndecidedError('introspection_unavailable', message, { issuer });
+    introspector?.refuse(token, undecided);
+    throw undecided;
   }
 
   function invalidate(what: Invalidation): void {
@@ -166,10 +183,16 @@ export function createTokenVerifier(rules: TokenRules): TokenVerifier {
       return;
     }
     if (what === '') check.failSecret('token', 'a non-empty string');
-    const known = cache?.get(what);
-    cache?.delete(what);
+    const signed = signedPart(what);
+    let expiresAt: number | undefined;
+    cache?.deleteIf((known) => {
+      const { token } = known.caller;
+      if (!token.startsWith(signed) || signedPart(token) !== signed) return false;
+      expiresAt = expiryOf(known);
+      return true;
+    });
     for (const { introspector } of issuers.values()) introspector?.forget(what);
-    denyList.add({ token: what }, known && expiryOf(known));
+    denyList.add({ token: what }, expiresAt);
   }
 
   return {

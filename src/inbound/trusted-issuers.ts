@@ -9,24 +9,29 @@ import { checkIssuerUrl } from '../shared/url-options.ts';
 import { type ClaimMapping, type ClaimsOption, resolveClaimMapping } from './claim-mapping.ts';
 import { createIntrospector, type Introspector } from './introspection.ts';
 import { type IntrospectionOptions, resolveIntrospection } from './introspection-options.ts';
-import { type KeyOptions, resolveKeys } from './issuer-keys.ts';
+import { type AtMostOne, type KeyOptions, resolveKeys } from './issuer-keys.ts';
 import type { JwtIssuer } from './jwt.ts';
 import { createStatusLists, type StatusLists } from './status-list.ts';
 import { expandTenants } from './tenants.ts';
 
-/** An authorization server whose tokens are accepted, and how they are verified. */
-export interface TrustedIssuer extends KeyOptions {
-  /** The tenants whose issuers are trusted, put in place of `{tenant}` in `issuer` and `jwksUri`. */
-  readonly tenants?: readonly string[] | undefined;
+/**
+ * An authorization server whose tokens are accepted, and how they are verified. A member that is `undefined` or `null`
+ * is a mistake, so that a variable that is not set drops no check.
+ */
+export type TrustedIssuer = AtMostOne<IssuerOptions, 'jwksUri' | 'jwks' | 'secret' | 'discovery'>;
+
+interface IssuerOptions extends KeyOptions {
+  /** The tenants whose issuers are trusted, put in place of `{tenant}` in `issuer` and every other URL. */
+  readonly tenants?: readonly string[];
   /**
    * Asks its introspection endpoint about opaque tokens, or about all (RFC 7662); `true` takes the credentials from
-   * SERVICE_AUTH_INTROSPECTION_CLIENT_ID and _SECRET. @default off
+   * SERVICE_AUTH_INTROSPECTION_CLIENT_ID and _SECRET. @default false
    */
-  readonly introspection?: true | IntrospectionOptions | undefined;
+  readonly introspection?: boolean | IntrospectionOptions;
   /** Checks the status of tokens that name a status list (OAuth Token Status List). @default false */
-  readonly statusList?: boolean | undefined;
+  readonly statusList?: boolean;
   /** How scopes, client, audience and kind are read from its tokens. @default what most issuers do */
-  readonly claims?: ClaimsOption | undefined;
+  readonly claims?: ClaimsOption;
 }
 
 export interface IssuerEnvironment {
@@ -58,7 +63,7 @@ const known = [
   'introspection',
   'statusList',
   'claims',
-] as const satisfies readonly (keyof TrustedIssuer)[];
+] as const satisfies readonly (keyof IssuerOptions)[];
 const DEADLINE_MS = 5000;
 
 /** Resolves the option; every mistake is a `TypeError` that names it. Nothing is fetched yet. */
@@ -72,7 +77,9 @@ export function resolveIssuers(
   const issuers = new Map<string, ResolvedIssuer>();
   for (const item of list) {
     const given = typeof item === 'string' ? { issuer: item } : item;
-    const own = check.object('issuer', given as TrustedIssuer, known);
+    const own = check.object('issuer', given as IssuerOptions, known);
+    const { issuer: _name, ...members } = own;
+    check.noneUnset(members, 'issuer.');
     for (const one of expandTenants(check, own)) {
       if (issuers.has(one.issuer)) check.fail('issuer', 'named once', one.issuer);
       issuers.set(one.issuer, resolveIssuer(check, one, environment));
@@ -89,7 +96,7 @@ export function resolveIssuers(
 
 function resolveIssuer(
   check: OptionChecker,
-  given: TrustedIssuer,
+  given: IssuerOptions,
   environment: IssuerEnvironment,
 ): ResolvedIssuer {
   const issuer = check.string('issuer', given.issuer);
@@ -109,8 +116,7 @@ function resolveIssuer(
   });
   const { keys } = source;
   const algorithms = new Set(source.algorithms);
-  const settings =
-    given.introspection === undefined ? undefined : resolveIntrospection(check, given.introspection);
+  const settings = resolveIntrospection(check, given.introspection ?? false);
   if (settings !== undefined && settings.endpoint === undefined) checkIssuerUrl(check, issuer);
   const introspector =
     settings &&

@@ -3,6 +3,7 @@ import { listFromEnvironment, missing } from '../environment.ts';
 import { createEmitter, type Emit, type EventListener } from '../events.ts';
 import { OptionChecker } from '../shared/options.ts';
 import type { Fetch } from '../shared/transport.ts';
+import { checkSecureUrl } from '../shared/url-options.ts';
 import { type CertificateSource, createCertificateCheck } from './certificate.ts';
 import type { ChallengeOptions } from './challenge.ts';
 import type { Scheme } from './credentials.ts';
@@ -15,6 +16,8 @@ import { createTokenCache, type TokenCache } from './token-cache.ts';
 import type { AcceptedToken, TokenRules } from './token-verifier.ts';
 import { resolveIssuers, type TrustedIssuer } from './trusted-issuers.ts';
 
+type TokenType = 'at+jwt' | (string & {});
+
 /** Whose tokens are accepted, for whom they must be issued, and how strictly they are judged. */
 export interface VerifierOptions {
   /** Whose tokens are accepted; a string is discovered. @default SERVICE_AUTH_ISSUER */
@@ -25,7 +28,7 @@ export interface VerifierOptions {
    * Accepted `typ` headers. `'at+jwt'` also takes `application/at+jwt`, in any case (RFC 9068 section 4);
    * `'any'` still refuses the known types of other JWTs. @default 'any'
    */
-  readonly typ?: string | readonly string[] | undefined;
+  readonly typ?: 'any' | TokenType | readonly TokenType[] | undefined;
   /** Tolerance for `exp`, `nbf` and `iat`, in seconds. @default 5 */
   readonly clockToleranceSeconds?: number | undefined;
   /** Refuses tokens whose `iat` is longer ago, in seconds. @default off */
@@ -157,8 +160,7 @@ function readChallengeOptions(
 }
 
 function checkUrl(check: OptionChecker, value: unknown): string {
-  const text = check.headerText('resourceMetadata', value);
-  return URL.canParse(text) ? text : check.fail('resourceMetadata', 'an absolute URL', text);
+  return checkSecureUrl(check, 'resourceMetadata', check.headerText('resourceMetadata', value));
 }
 
 function readAudienceOption(
@@ -167,13 +169,24 @@ function readAudienceOption(
 ): readonly string[] | null {
   if (option === null) return null;
   const audience = option ?? listFromEnvironment('SERVICE_AUTH_AUDIENCE');
-  if (audience === undefined) throw missing(WHERE, 'audience', 'SERVICE_AUTH_AUDIENCE');
-  return check.strings('audience', audience);
+  if (audience === undefined) {
+    const { message } = missing(WHERE, 'audience', 'SERVICE_AUTH_AUDIENCE');
+    throw new TypeError(`${message}; null is for any`);
+  }
+  return check.strings('audience', audience, 'a non-empty string, a non-empty list of them, or null for any');
 }
 
+/** A misspelt type would refuse every token. */
 function readTypOption(check: OptionChecker, option: string | readonly string[]): readonly string[] | 'any' {
   if (option === 'any') return 'any';
-  return check.strings('typ', option).map((typ) => typ.toLowerCase().replace(/^application\//, ''));
+  return check.strings('typ', option).map((typ) => {
+    const short = typ.toLowerCase().replace(/^application\//, '');
+    const letters = short.replaceAll(/[^a-z]/g, '');
+    if (short === 'any' || (letters === 'atjwt' && short !== 'at+jwt')) {
+      check.fail('typ', "'at+jwt', 'any' or types of other tokens", typ);
+    }
+    return short;
+  });
 }
 
 function readCacheOption(

@@ -3,7 +3,7 @@ import { Fault } from '../shared/fault.ts';
 import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
 import type { DocumentState } from '../shared/remote-document.ts';
 import type { Caller } from './caller.ts';
-import { type AuthRequest, readCredentials, type Scheme } from './credentials.ts';
+import { type AuthRequest, areNone, readCredentials, type Scheme } from './credentials.ts';
 import { type AuthOutcome, anonymous, closed, createOutcomes, withNonce } from './outcomes.ts';
 import { type CompiledPolicy, compilePolicy, type Policy } from './policy.ts';
 import type { UsedProof } from './sender-constraint.ts';
@@ -95,7 +95,8 @@ export interface Verifier {
  *     const { status, headers, body } = outcome.rejection;
  *     return new Response(body, { status, headers });
  *   }
- *   return Response.json({ hello: outcome.caller.clientId });
+ *   // Where nonces are asked for, every answer brings one.
+ *   return Response.json({ hello: outcome.caller.clientId }, { headers: outcome.headers ?? {} });
  * }
  * ```
  */
@@ -105,7 +106,8 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
   const tokens = createTokenVerifier(rules);
   const outcomes = createOutcomes(rules.challenges, rules.emit);
   const takesDpop = rules.challenges.schemes.includes('DPoP');
-  const compile = (policy: Policy): CompiledPolicy => compilePolicy(policy, new Set(rules.issuers.keys()));
+  const issuers = new Set(rules.issuers.keys());
+  const compile = (policy: Policy): CompiledPolicy => compilePolicy(policy, issuers, takesDpop);
   const anyCaller = compile({});
   let isClosed = false;
 
@@ -118,8 +120,7 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
   function judgeRequest(request: AuthRequest, policy: CompiledPolicy): MaybePromise<AuthOutcome> {
     const credentials = readCredentials(request.headers.get('authorization'), takesDpop);
     if (credentials === undefined || credentials instanceof Fault) {
-      const isNone = credentials === undefined || credentials.reason === 'unsupported_scheme';
-      if (policy.optional && isNone) return anonymous;
+      if (policy.optional && areNone(credentials)) return anonymous;
       const fault = credentials ?? new Fault('credentials', 'no_credentials', 'an Authorization header');
       return outcomes.rejected(fault, policy, undefined);
     }
@@ -178,7 +179,7 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
     return andThen(fault, (late) => {
       if (late !== undefined) return outcomes.rejected(late, policy, scheme);
       if (proof === undefined) return accept(accepted, presented, cached);
-      return andThen(constraint.record(proof, caller), (replayed) =>
+      return andThen(constraint.record(proof, caller, request), (replayed) =>
         replayed === undefined
           ? accept(accepted, presented, cached)
           : outcomes.rejected(replayed, policy, scheme),

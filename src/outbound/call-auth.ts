@@ -8,6 +8,7 @@ import type { AnswerHeaders } from '../shared/transport.ts';
 import { errorsOf } from './challenges.ts';
 import type { HeldToken } from './held-token.ts';
 import type { RetryBudget } from './retry-budget.ts';
+import { isOtherClock } from './servers.ts';
 import type { TokenSource } from './token-source.ts';
 import type { TokenSubject } from './token-subject.ts';
 
@@ -28,6 +29,8 @@ export interface Credentials {
   readonly dpop: string | undefined;
   readonly held: HeldToken;
   readonly nonce: string | undefined;
+  /** How far the server's clock was thought to be from ours when the proof was made. */
+  readonly skewMs: number;
   readonly sentAt: number;
   /** Got because the token before it was refused. */
   readonly isRenewed: boolean;
@@ -73,17 +76,19 @@ export function createCallAuth(source: TokenSource, now: () => number, emit: Emi
     const { authorization } = held.token;
     const { signer } = held;
     if (signer === undefined) {
-      return { authorization, dpop: undefined, held, nonce: undefined, sentAt: 0, isRenewed };
+      return { authorization, dpop: undefined, held, nonce: undefined, skewMs: 0, sentAt: 0, isRenewed };
     }
     const { origin } = new URL(href);
     const nonce = source.servers.nonce('resource', origin);
-    const time = source.servers.now('resource', origin);
+    const skewMs = source.servers.skewMs('resource', origin);
+    const claims = { method, url: href, nonce, now: now() + skewMs };
     return andThen(held.hash(), (accessTokenHash) =>
-      andThen(signer.prove({ method, url: href, accessTokenHash, nonce, now: time }), (dpop) => ({
+      andThen(signer.prove({ ...claims, accessTokenHash }), (dpop) => ({
         authorization,
         dpop,
         held,
         nonce,
+        skewMs,
         sentAt: now(),
         isRenewed,
       })),
@@ -102,7 +107,6 @@ export function createCallAuth(source: TokenSource, now: () => number, emit: Emi
   ): MaybePromise<Credentials | undefined> {
     const { origin } = new URL(call.href);
     const { servers } = source;
-    const skewBefore = servers.now('resource', origin) - now();
     if (sent.dpop !== undefined) servers.learn('resource', origin, headers, sent.sentAt);
     const place = `${origin} ${call.subject.key}`;
     if (status !== 401) {
@@ -119,7 +123,8 @@ export function createCallAuth(source: TokenSource, now: () => number, emit: Emi
     ) {
       return repeat(call, origin, 'use_dpop_nonce', () => budget.take('use_dpop_nonce', nonce), sent.held);
     }
-    const isClockNews = servers.now('resource', origin) - now() !== skewBefore;
+    const isClockNews =
+      sent.dpop !== undefined && isOtherClock(servers.skewMs('resource', origin), sent.skewMs);
     if (errors.has('invalid_dpop_proof') && isClockNews) {
       return repeat(call, origin, 'clock_skew', () => budget.take('clock_skew'), sent.held);
     }

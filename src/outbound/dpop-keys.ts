@@ -8,7 +8,6 @@ import {
   type Sign,
   webSigner,
 } from '../shared/crypto.ts';
-import { normalizeHtu } from '../shared/dpop.ts';
 import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
 import type { OptionChecker } from '../shared/options.ts';
 import { nodeCrypto } from '../shared/runtime.ts';
@@ -123,12 +122,18 @@ async function signerOf(
     jkt,
     prove({ method, url, accessTokenHash: ath, nonce, now }: ProofClaims) {
       const iat = Math.floor(now / 1000);
-      const htu = normalizeHtu(url) ?? url;
+      const htu = targetUri(url);
       const claims = encodeJson({ jti: crypto.randomUUID(), htm: method, htu, iat, ath, nonce });
       const input = `${header}.${claims}`;
       return andThen(sign(input), (signature) => `${input}.${encodeBase64url(signature)}`);
     },
   });
+}
+
+/** As it is sent, without query and fragment: some servers compare it to the byte (RFC 9449 section 4.2). */
+function targetUri(url: string): string {
+  const { protocol, host, pathname } = new URL(url);
+  return `${protocol}//${host}${pathname}`;
 }
 
 /** A hand-over to a thread for each signature would cost more than the signature itself. */

@@ -9,6 +9,8 @@ export interface Servers {
   nonce(role: ServerRole, origin: string): string | undefined;
   /** The time by the server's clock, in epoch milliseconds: ours until an answer showed that the two differ. */
   now(role: ServerRole, origin: string): number;
+  /** How far the server's clock is ahead of ours, as far as it is known, in milliseconds. */
+  skewMs(role: ServerRole, origin: string): number;
   /** Takes nonce and time from an answer to a request that was sent at `sentAt`. */
   learn(role: ServerRole, origin: string, headers: AnswerHeaders, sentAt: number): void;
 }
@@ -32,21 +34,31 @@ export function createServers(now: () => number): Servers {
     return servers.get(`${role} ${origin}`);
   }
 
+  function skewMs(role: ServerRole, origin: string): number {
+    return known(role, origin)?.skewMs ?? 0;
+  }
+
   return {
     nonce: (role, origin) => known(role, origin)?.nonce,
-    now: (role, origin) => now() + (known(role, origin)?.skewMs ?? 0),
+    now: (role, origin) => now() + skewMs(role, origin),
+    skewMs,
     learn(role, origin, headers, sentAt) {
       const nonce = readNonce(headers.get('dpop-nonce'));
-      const skewMs = readSkew(headers.get('date'), sentAt, now());
+      const skew = readSkew(headers.get('date'), sentAt, now());
       const before = known(role, origin);
       if (before !== undefined) {
         before.nonce = nonce ?? before.nonce;
-        before.skewMs = skewMs ?? before.skewMs;
-      } else if (nonce !== undefined || skewMs !== undefined) {
-        servers.set(`${role} ${origin}`, { nonce, skewMs: skewMs ?? 0 });
+        before.skewMs = skew ?? before.skewMs;
+      } else if (nonce !== undefined || skew !== undefined) {
+        servers.set(`${role} ${origin}`, { nonce, skewMs: skew ?? 0 });
       }
     },
   };
+}
+
+/** Whether what was made by one clock may be refused by the other: assertions and proofs forgive a little. */
+export function isOtherClock(skewMs: number, otherSkewMs: number): boolean {
+  return Math.abs(skewMs - otherSkewMs) >= LEAST_SKEW_MS;
 }
 
 /** NQCHAR of RFC 6749 appendix A (RFC 9449 section 8.1); two joined fields have a space between them. */

@@ -11,7 +11,7 @@ import type { DpopSigner } from './dpop-keys.ts';
 import { type HeldToken, holdToken } from './held-token.ts';
 import { repeatRefusal } from './repeated-refusal.ts';
 import { createRetryBudget, type RetryBudget } from './retry-budget.ts';
-import type { Servers } from './servers.ts';
+import { isOtherClock, type Servers } from './servers.ts';
 import type { TokenClientSettings } from './token-client-options.ts';
 import { requestToken, type TokenAnswer } from './token-request.ts';
 import type { TokenSubject } from './token-subject.ts';
@@ -48,8 +48,6 @@ interface Attempt {
 const MOST_REJECTIONS = 1000;
 const REJECTION_PAUSE_MS = 10_000;
 const LONGEST_PAUSE_MS = 60_000;
-/** Assertions and proofs forgive so much. */
-const SKEW_THAT_MATTERS_MS = 5000;
 const lasting = new Set(['invalid_client', 'unauthorized_client', 'invalid_scope', 'invalid_target']);
 
 export function createTokenRequester(
@@ -96,7 +94,7 @@ export function createTokenRequester(
       }
       const { refusal } = answer;
       if (!mayHelp(refusal, attempt, endpoint, budget)) throw reject(subject, first, refusal, attempt);
-      const isNextCredential = refusal.oauthError === 'invalid_client' && !isClockWrong(attempt, endpoint);
+      const isNextCredential = isClientRefused(refusal) && !isClockWrong(attempt, endpoint);
       if (isNextCredential) tried.add(attempt.credential);
       const next = await prepare(subject, endpoint, signer, tried.size);
       // Read again, the source gave nothing new.
@@ -116,7 +114,7 @@ export function createTokenRequester(
     for (const [name, value] of subject.parameters) form.append(name, value);
     const headers: Record<string, string> = {};
     const serverNow = (): number => servers.now('issuer', origin);
-    const skewMs = serverNow() - now();
+    const skewMs = servers.skewMs('issuer', origin);
     const unauthenticated = { issuer, endpoint, clientId, form, headers, refusals, now: serverNow };
     const used = await authenticateClient(clientAuth, unauthenticated, timeoutMs);
     const nonce = servers.nonce('issuer', origin);
@@ -154,25 +152,25 @@ export function createTokenRequester(
 
   /** Whether the answer itself has taught something that makes another attempt worth while. */
   function mayHelp(
-    { oauthError }: ServiceAuthError,
+    refusal: ServiceAuthError,
     attempt: Attempt,
     endpoint: string,
     budget: RetryBudget,
   ): boolean {
+    const { oauthError } = refusal;
     if (oauthError === 'use_dpop_nonce') {
       const nonce = servers.nonce('issuer', new URL(endpoint).origin);
       const isNew = attempt.headers.dpop !== undefined && nonce !== undefined && nonce !== attempt.nonce;
       return isNew && budget.take('use_dpop_nonce', nonce);
     }
-    const isClient = oauthError === 'invalid_client';
+    const isClient = isClientRefused(refusal);
     if (!isClient && oauthError !== 'invalid_dpop_proof') return false;
     if (isClockWrong(attempt, endpoint) && budget.take('clock_skew')) return true;
     return isClient && budget.take('invalid_client', attempt.credential);
   }
 
   function isClockWrong({ skewMs }: Attempt, endpoint: string): boolean {
-    const learned = servers.now('issuer', new URL(endpoint).origin) - now();
-    return Math.abs(learned - skewMs) >= SKEW_THAT_MATTERS_MS;
+    return isOtherClock(servers.skewMs('issuer', new URL(endpoint).origin), skewMs);
   }
 
   /** The next round begins with the first credential again: by that it is known that nothing has changed. */
@@ -183,9 +181,10 @@ export function createTokenRequester(
     { hint }: Attempt,
   ): ServiceAuthError {
     const { code, message, oauthError = '' } = refusal;
-    const isHelpful = hint !== undefined && oauthError === 'invalid_client';
+    // Some servers call a header that they cannot decode a malformed request.
+    const isHelpful = hint !== undefined && ['invalid_client', 'invalid_request'].includes(oauthError);
     const error = isHelpful ? new ServiceAuthError(code, `${message}; ${hint}`, refusal) : refusal;
-    if (lasting.has(oauthError)) {
+    if (lasting.has(oauthError) || isClientRefused(refusal)) {
       const pauseMs = Math.min(Math.max(error.retryAfterMs ?? 0, REJECTION_PAUSE_MS), LONGEST_PAUSE_MS);
       rejections.set(key, { error, credential, from: now(), pauseMs });
     }
@@ -203,6 +202,11 @@ export function createTokenRequester(
   }
 
   return request;
+}
+
+/** RFC 6749 section 5.2, and what Auth0 says instead. */
+function isClientRefused({ oauthError, status }: ServiceAuthError): boolean {
+  return oauthError === 'invalid_client' || (oauthError === 'access_denied' && status === 401);
 }
 
 /** Where tokens are asked for: as configured, or as discovery says each time. */

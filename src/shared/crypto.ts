@@ -117,8 +117,7 @@ const PSS_PADDING = 6;
  */
 export function importPublicKey(jwk: Jwk, algorithm: KeyAlgorithm): VerifySignature {
   const scheme = schemes[algorithm];
-  const { kty, crv, n, e, x, y } = jwk;
-  const publicJwk = kty === 'RSA' ? { kty, n, e } : kty === 'EC' ? { kty, crv, x, y } : { kty, crv, x };
+  const publicJwk = publicPart(jwk);
   const length = scheme.signatureBytes;
   const verify =
     nodeCrypto === undefined ? webVerify(publicJwk, scheme) : nodeVerify(nodeCrypto, publicJwk, scheme);
@@ -151,6 +150,25 @@ function webVerify(publicJwk: object, scheme: Scheme): VerifySignature {
       .catch(() => 'unusable' as const);
     return key !== 'unusable' && crypto.subtle.verify(parameters, key, signature, toBytes(text));
   };
+}
+
+/**
+ * Whether the runtime takes the key for the algorithm. `importPublicKey` throws where it does not, save for WebCrypto,
+ * which has to be asked.
+ */
+export async function isImportable(jwk: Jwk, algorithm: KeyAlgorithm): Promise<boolean> {
+  if (nodeCrypto !== undefined) return true;
+  const scheme = schemes[algorithm];
+  const imported = crypto.subtle.importKey('jwk', publicPart(jwk), webParameters(scheme), false, ['verify']);
+  return imported.then(
+    () => true,
+    () => false,
+  );
+}
+
+function publicPart({ kty, crv, n, e, x, y }: Jwk): object {
+  if (kty === 'RSA') return { kty, n, e };
+  return kty === 'EC' ? { kty, crv, x, y } : { kty, crv, x };
 }
 
 function webParameters(scheme: Scheme): WebParameters {

@@ -27,7 +27,7 @@ export class Fault {
   ) {
     this.step = step;
     this.reason = reason;
-    this.expected = expected;
+    this.expected = expected === undefined ? undefined : printable(expected);
     this.actual = actual === undefined ? undefined : printable(actual);
     this.about = about;
   }
@@ -37,10 +37,19 @@ const LONGEST = 200;
 
 /** Text of others is cut, and its control characters replaced, before it reaches a log. */
 export function printable(text: string): string {
+  if (text.length <= LONGEST && isPrintable(text)) return text;
   let safe = '';
   for (const character of text.slice(0, LONGEST)) {
-    const code = character.codePointAt(0) ?? 0;
-    safe += code < 0x20 || (code >= 0x7f && code < 0xa0) ? '\uFFFD' : character;
+    safe += isControl(character.charCodeAt(0)) ? '\uFFFD' : character;
   }
   return text.length > LONGEST ? `${safe}…` : safe;
+}
+
+function isPrintable(text: string): boolean {
+  for (let at = 0; at < text.length; at++) if (isControl(text.charCodeAt(at))) return false;
+  return true;
+}
+
+function isControl(code: number): boolean {
+  return code < 0x20 || (code >= 0x7f && code < 0xa0);
 }

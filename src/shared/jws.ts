@@ -25,7 +25,7 @@ export interface Jws {
 }
 
 /** Headers of tokens that verified before, by their segment: a service sees few distinct ones. */
-export type KnownHeaders = ReadonlyMap<string, JwsHeader>;
+export type KnownHeaders = Pick<ReadonlyMap<string, JwsHeader>, 'get'>;
 
 /**
  * Parses a compact JWS.

@@ -4,6 +4,7 @@ import type { Emit } from '../events.ts';
 import { decodeBase64url } from './base64url.ts';
 import {
   importPublicKey,
+  isImportable,
   type Jwk,
   type KeyAlgorithm,
   keyFitsAlgorithm,
@@ -113,9 +114,13 @@ export function isVerificationJwk(value: unknown): value is Jwk {
   return modulusBits(n) >= LEAST_RSA_BITS && isPublicExponent(e);
 }
 
-/** Odd and at least 3: with 1, every text would be its own signature (NIST FIPS 186-5 section 5.4). */
+/**
+ * Odd and at least 3: with 1, every text would be its own signature (NIST FIPS 186-5 section 5.4). And below 2^32: with
+ * one as long as the modulus, which a client may choose for its proofs, a signature costs fifty times the work.
+ */
 function isPublicExponent(e: string): boolean {
   const bytes = decodeBase64url(e) ?? new Uint8Array(0);
+  if (bytes.subarray(0, -4).some((byte) => byte !== 0)) return false;
   const last = bytes.at(-1) ?? 0;
   return last % 2 === 1 && (last >= 3 || bytes.subarray(0, -1).some((byte) => byte !== 0));
 }
@@ -163,7 +168,7 @@ export function createRemoteKeySet(options: RemoteKeySetOptions): KeySet {
   async function load(): Promise<{ value: ParsedKeySet; freshMs: number | undefined }> {
     const url = await options.jwksUri();
     const { json, headers } = await getJson(fetch, { url, timeoutMs, now: options.now });
-    const set = parseKeySet(json, algorithms, latest);
+    const set = parseKeySet(await importable(json, algorithms), algorithms, latest);
     if (set.usable === 0)
       throw new ServiceAuthError('response_malformed', `${withoutQuery(url)} has no usable key`);
     for (const [text, key] of latest?.byText ?? []) key.retired = !set.byText.has(text);
@@ -201,6 +206,18 @@ export function createRemoteKeySet(options: RemoteKeySetOptions): KeySet {
   }
 
   return { find, areUsable: () => document.peek() !== undefined, load: document.read, state: document.state };
+}
+
+/** The document without keys that WebCrypto does not take: a set of such must not replace one that verifies. */
+async function importable(document: JsonObject, algorithms: readonly KeyAlgorithm[]): Promise<JsonObject> {
+  const members = own(document, 'keys');
+  if (!Array.isArray(members)) return document;
+  const keys = members.slice(0, MOST_KEYS).map(async (member: unknown) => {
+    if (!isVerificationJwk(member)) return null;
+    const fitting = algorithms.find((algorithm) => keyFitsAlgorithm(member, algorithm));
+    return fitting !== undefined && (await isImportable(member, fitting)) ? member : null;
+  });
+  return { keys: [...(await Promise.all(keys)), ...members.slice(MOST_KEYS)] };
 }
 
 /** `max-age` less `Age` (RFC 9111 section 4.2) in milliseconds; `no-store` and `no-cache` ask for the shortest. */

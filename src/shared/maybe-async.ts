@@ -6,15 +6,25 @@ export function andThen<T, U>(value: MaybePromise<T>, next: (value: T) => MaybeP
   return value instanceof Promise ? value.then(next) : next(value);
 }
 
-/** Does work that may throw now or reject later, and hands either to one place. */
+/**
+ * Does work that may throw now or reject later, and hands either to one place.
+ *
+ * Whatever a program's own function gives back comes through here, and goes on as a promise of this realm or none.
+ */
 export function attempt<T, U>(
   work: () => MaybePromise<T>,
   recover: (error: unknown) => MaybePromise<U>,
 ): MaybePromise<T | U> {
   try {
     const value = work();
-    return value instanceof Promise ? value.catch(recover) : value;
+    return isThenable(value) ? Promise.resolve(value).catch(recover) : value;
   } catch (error) {
     return recover(error);
   }
+}
+
+/** Whether to wait for it: promises of libraries and of other realms are no instances of `Promise`. */
+function isThenable<T>(value: MaybePromise<T>): value is Promise<T> {
+  const { then } = (value ?? {}) as { then?: unknown };
+  return typeof then === 'function';
 }

@@ -45,6 +45,14 @@ export class OptionChecker {
     return Object.assign(Object.create(null), value);
   }
 
+  /** Refuses members without a value: a variable that is not set must not drop a check without a word. */
+  noneUnset(value: object, prefix = ''): void {
+    for (const [name, member] of Object.entries(value)) {
+      if (member !== undefined && member !== null) continue;
+      throw new TypeError(`${this.#where}: ${prefix}${name} is ${member}; leave it out`);
+    }
+  }
+
   string(option: string, value: unknown, rule = 'a non-empty string'): string {
     if (typeof value !== 'string' || value.trim() === '') return this.fail(option, rule, value);
     return value;
@@ -57,8 +65,11 @@ export class OptionChecker {
   }
 
   /** A string or a non-empty list of them, as a frozen list. */
-  strings(option: string, value: unknown): readonly string[] {
-    const rule = 'a non-empty string or a non-empty list of them';
+  strings(
+    option: string,
+    value: unknown,
+    rule = 'a non-empty string or a non-empty list of them',
+  ): readonly string[] {
     const list = Array.isArray(value) ? [...value] : [value];
     if (list.length === 0) return this.fail(option, rule, value);
     for (const item of list) this.string(option, item, rule);
@@ -124,7 +135,7 @@ function isNear(name: string, typed: string): boolean {
 }
 
 /** How many letters must be put in, taken out or changed (Levenshtein). */
-function distance(a: string, b: string): number {
+export function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, at) => at);
   for (const [above, letter] of [...a].entries()) {
     const next = [above + 1];

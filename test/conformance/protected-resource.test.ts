@@ -41,7 +41,8 @@ describe('section 3.1: where clients look', () => {
     ['https://resource.example.com/', '/.well-known/oauth-protected-resource'],
     ['https://resource.example.com/resource1', '/.well-known/oauth-protected-resource/resource1'],
     ['https://resource.example.com/a/b/', '/.well-known/oauth-protected-resource/a/b/'],
-    ['https://resource.example.com?tenant=1', '/.well-known/oauth-protected-resource'],
+    ['https://resource.example.com?tenant=1', '/.well-known/oauth-protected-resource?tenant=1'],
+    ['https://resource.example.com/a?tenant=1', '/.well-known/oauth-protected-resource/a?tenant=1'],
   ])('%s: %s', (resource, path) => {
     expect(make(resource).path).toBe(path);
   });
@@ -63,12 +64,31 @@ describe('section 3.1: where clients look', () => {
   });
 
   it.each(identifiers)('%s answers for no other identifier', async (resource) => {
-    const others = identifiers.filter((other) => make(other).path !== make(resource).path);
+    // Where the resource has no query, that of the request does not count.
+    const placeOf = (identifier: string): string | undefined =>
+      new URL(resource).search === '' ? make(identifier).path.split('?', 1)[0] : make(identifier).path;
+    const others = identifiers.filter((other) => placeOf(other) !== placeOf(resource));
     const answered = others.filter((other) =>
       make(resource).answer({ method: 'GET', url: make(other).path }),
     );
     expect(answered).toEqual([]);
   });
+});
+
+it('section 3.1: two resources that differ in their query alone have a document each', () => {
+  const [first, second] = [
+    make('https://orders.example/r?tenant=1'),
+    make('https://orders.example/r?tenant=2'),
+  ];
+  const resourceAt = (metadata: ProtectedResource, url: string): unknown => {
+    const found = metadata.answer({ method: 'GET', url });
+    return found && JSON.parse(found.body).resource;
+  };
+  expect(resourceAt(first, first.path)).toBe('https://orders.example/r?tenant=1');
+  expect(resourceAt(second, second.path)).toBe('https://orders.example/r?tenant=2');
+  for (const url of [second.path, first.path.replace('?tenant=1', ''), `${first.path}&a=b`]) {
+    expect(resourceAt(first, url)).toBeUndefined();
+  }
 });
 
 describe.each(Object.entries(metadataTransports))('section 3: through %s', (_name, makeTransport) => {

@@ -133,12 +133,31 @@ describe.each(Object.entries(metadataTransports))('%s', (_name, make) => {
     check(await send('GET', wellKnown, { authorization: 'Bearer abc' }));
   });
 
-  it.each(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])(
+  it('a query of the resource does count', async () => {
+    expect((await send('GET', `${wellKnown}/tenants?id=2`)).status).toBe(401);
+    expect((await send('GET', `${wellKnown}/tenants`)).status).toBe(401);
+  });
+
+  it('OPTIONS is what browsers ask before they read it from elsewhere', async () => {
+    for (const authorization of [undefined, `Bearer ${good}`]) {
+      const { status, headers, body } = await send('OPTIONS', wellKnown, { authorization });
+      expect({ status, body }).toEqual({ status: 200, body: '' });
+      expect(headers).toMatchObject({
+        allow: 'GET, HEAD, OPTIONS',
+        'access-control-allow-origin': '*',
+        'access-control-allow-methods': 'GET, HEAD',
+        'access-control-allow-headers': '*',
+      });
+      expect(headers['access-control-allow-credentials']).toBeUndefined();
+    }
+  });
+
+  it.each(['POST', 'PUT', 'PATCH', 'DELETE'])(
     '%s is not allowed, with a token or without',
     async (method) => {
       for (const authorization of [undefined, `Bearer ${good}`]) {
         const got = await send(method, wellKnown, { authorization });
-        expect(got).toMatchObject({ status: 405, headers: { allow: 'GET, HEAD' }, body: '' });
+        expect(got).toMatchObject({ status: 405, headers: { allow: 'GET, HEAD, OPTIONS' }, body: '' });
       }
     },
   );

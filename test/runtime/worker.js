@@ -5,6 +5,7 @@ import { withServiceAuth } from 'service-auth/web';
 let orders;
 let authedFetch;
 
+// biome-ignore lint/style/noDefaultExport: that is what a Worker is
 export default {
   async fetch(request, { CLIENT_SECRET }) {
     orders ??= withServiceAuth((_request, caller) => Response.json({ client: caller.clientId }), {

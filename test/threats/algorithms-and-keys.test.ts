@@ -2,6 +2,8 @@ import { createPublicKey, type KeyObject, sign } from 'node:crypto';
 import { exportJWK, generateKeyPair } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { createVerifier, type JwsAlgorithm, type TrustedIssuer, type Verifier } from '../../src/index.ts';
+import { keyAlgorithms } from '../../src/shared/crypto.ts';
+import { parseKeySet } from '../../src/shared/key-set.ts';
 import { judge } from '../helpers/judge.ts';
 import {
   audience,
@@ -20,8 +22,8 @@ const rsa = await createKey('RS256');
 const ec = await createKey('ES256');
 const stranger = await createKey('ES256', 'stranger');
 
-const trusting = (options: Omit<TrustedIssuer, 'issuer'>): Verifier =>
-  createVerifier({ issuer: { issuer, ...options }, audience, now: () => nowMs });
+const trusting = (options: object): Verifier =>
+  createVerifier({ issuer: { issuer, ...options } as TrustedIssuer, audience, now: () => nowMs });
 const both = trusting({ jwks: { keys: [rsa.publicJwk, ec.publicJwk] } });
 
 /** Every spelling in which a public key may be taken for a secret. */
@@ -81,6 +83,30 @@ describe('threat 2: a key never serves another algorithm family', () => {
     },
   );
 
+  /** The line of an OpenSSH public key file (RFC 4253 section 6.6). */
+  const ssh = (name: string): readonly [string, Buffer] => {
+    const parts = [name, 'x'.repeat(70)].map((text) => {
+      const length = Buffer.alloc(4);
+      length.writeUInt32BE(text.length);
+      return Buffer.concat([length, Buffer.from(text)]);
+    });
+    const blob = Buffer.concat(parts);
+    return [`${name} ${blob.toString('base64')} someone@host\n`, blob];
+  };
+
+  it.each(['ssh-rsa', 'ssh-ed25519', 'ecdsa-sha2-nistp256', 'sk-ssh-ed25519@openssh.com'])(
+    'refuses a public key of the kind %s as shared secret',
+    (name) => {
+      const [line, blob] = ssh(name);
+      const [, key = ''] = line.split(' ');
+      const file = `---- BEGIN SSH2 PUBLIC KEY ----\n${key}\n---- END SSH2 PUBLIC KEY ----\n`;
+      const wrapped = Buffer.from(line).toString('base64');
+      for (const secret of [line, line.trim(), `  ${line}`, key, blob, wrapped, file, `no-pty ${line}`]) {
+        expect(() => trusting({ secret })).toThrow(/secret must be a random value/);
+      }
+    },
+  );
+
   it('never takes an HMAC key from a key set', async () => {
     const oct = { kty: 'oct', k: sharedSecret, alg: 'HS256', kid: 'oct' };
     const verifier = trusting({ jwks: { keys: [ec.publicJwk, oct] } });
@@ -121,6 +147,17 @@ describe('threat 3: a JWK without alg is bound to its type and curve', () => {
 });
 
 describe('threat 4: weak keys', () => {
+  it.each([
+    ['AQAB', 1],
+    ['AAEAAQ', 1],
+    // 2^32 - 1, 2^32 + 1 and as long as the modulus.
+    ['_____w', 1],
+    ['AQAAAAE', 0],
+    [`gA${'A'.repeat(339)}B`, 0],
+  ])('an RSA key with the public exponent %s: %i usable', (e, usable) => {
+    expect(parseKeySet({ keys: [{ ...rsa.publicJwk, e }] }, keyAlgorithms).usable).toBe(usable);
+  });
+
   it.each([undefined, '', ' ', 'short', 'a'.repeat(31), new Uint8Array(0)])(
     'refuses %j as secret',
     (secret) => {

@@ -111,6 +111,15 @@ describe('threat 11: tokens of other kinds signed by the same key', () => {
     'secevent+jwt',
     'oauth-authz-req+jwt',
     'client-authentication+jwt',
+    'application/application/dpop+jwt',
+    'text/logout+jwt',
+    'authorization-grant+jwt',
+    'oauth-id-jag+jwt',
+    'oauth-client-attestation+jwt',
+    'oauth-client-attestation-pop+jwt',
+    'txntoken+jwt',
+    'rt+jwt',
+    'wpt+jwt',
   ])('typ %s', async (typ) => {
     expect(await judge(verifier, await mint(key, {}, { typ }))).toBe('wrong_typ');
   });
@@ -122,6 +131,16 @@ describe('threat 11: tokens of other kinds signed by the same key', () => {
     { token_use: 'id' },
     { typ: 'ID' },
     { typ: 'Refresh' },
+    { typ: 'Serialized-ID' },
+    { typ: 'InitialAccessToken' },
+    { typ: 'RegistrationAccessToken' },
+    { nonce: 'n', scope: '' },
+    { nonce: 'n', scope: ' ' },
+    { nonce: 'n', scope: [] },
+    { nonce: 'n', scope: null },
+    { nonce: 'n', scope: undefined, scp: '' },
+    // An authorization response (JARM) names neither subject nor client.
+    { code: 'c', state: 's', sub: undefined, client_id: undefined, scope: undefined },
   ])('claims %j', async (claims) => {
     expect(await judge(verifier, await mint(key, claims, { typ: undefined }))).toBe('wrong_token_kind');
   });

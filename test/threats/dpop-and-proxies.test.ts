@@ -9,6 +9,7 @@ import {
   type VerifierOptions,
 } from '../../src/index.ts';
 import { normalizeHtu } from '../../src/shared/dpop.ts';
+import { Fault } from '../../src/shared/fault.ts';
 import { createDpopClient, hashOf, requestWith, url } from '../helpers/dpop.ts';
 import { reasonOf } from '../helpers/judge.ts';
 import { audience, createKey, issuer, mint, nowMs, nowSeconds, signHmac } from '../helpers/tokens.ts';
@@ -62,7 +63,8 @@ describe('threat 18: the replay store never evicts a live entry', () => {
   it('full means refuse, with 503, and room comes back with time', async () => {
     let time = nowMs;
     const now = () => time;
-    const verifier = make({ now, dpop: { replayStore: createMemoryReplayStore({ maxProofs: 2, now }) } });
+    const replayStore = createMemoryReplayStore({ maxProofs: 2, now, monotonicNow: now });
+    const verifier = make({ now, dpop: { replayStore } });
     const ask = async () => judgeProof(await client.prove({ ath, iat: time / 1000 }), verifier);
     expect([await ask(), await ask(), await ask()]).toEqual([
       'accepted',
@@ -91,7 +93,7 @@ describe('threat 18: the replay store never evicts a live entry', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         let time = 1000;
-        const store = createMemoryReplayStore({ now: () => time });
+        const store = createMemoryReplayStore({ now: () => time, monotonicNow: () => time });
         const live = new Map<number, number>();
         for (const { wait, jti, life } of steps) {
           time += wait;
@@ -223,6 +225,31 @@ describe('threat 19: proofs with secrets in them, and downgrades', () => {
     for (let at = 0; at < 500; at++) await judgeProof(`a${at}.b.c`, verifier);
     expect(await judgeProof('x'.repeat(9000), verifier)).toBe('malformed_proof');
     expect(await judgeProof(await client.prove({ ath }), verifier)).toBe('accepted');
+  });
+});
+
+describe('threat 27: no query of a URL in events and details', () => {
+  const query = '?access_token=TOPSECRET&sig=SIGNED#TOPSECRET';
+
+  it.each([
+    ['the request’s own', `${url}${query}`, 'https://other.example/orders'],
+    ['that of a proof', url, `https://other.example/orders${query}`],
+    ['one in a URL with a user', url, `https://TOPSECRET:SIGNED@other.example/orders${query}`],
+    ['one in what is no URL', url, `other.example/orders${query}`],
+  ])('%s', async (_name, target, htu) => {
+    const events: ServiceAuthEvent[] = [];
+    const verifier = make({ onEvent: (event) => events.push(event) });
+    const headers = { authorization: `DPoP ${token}`, dpop: await client.prove({ ath, htu }) };
+    const outcome = await verifier.authenticate(requestWith(headers, { url: target }));
+    expect(outcome).toMatchObject({ ok: false, rejection: { reason: 'proof_url_mismatch' } });
+    expect(events).toMatchObject([{ reason: 'proof_url_mismatch', expected: url }]);
+    expect(JSON.stringify([events, outcome])).not.toMatch(/TOPSECRET|SIGNED/);
+  });
+
+  it('what was expected is cut and cleaned as what came', () => {
+    const { expected, actual } = new Fault('proof', 'malformed_proof', `\u001b${'x'.repeat(300)}`, '\u009b');
+    expect(expected).toBe(`\uFFFD${'x'.repeat(199)}…`);
+    expect(actual).toBe('\uFFFD');
   });
 });
 

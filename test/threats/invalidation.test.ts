@@ -59,6 +59,16 @@ function codeOf(verifier: Verifier, what: Invalidation): string {
   }
 }
 
+/** Of an ECDSA signature (r, s) the other that holds as well: (r, n - s). No key is needed for it. */
+function turn(token: string, bytes: number, order: bigint): string {
+  const end = token.lastIndexOf('.') + 1;
+  const signature = Buffer.from(token.slice(end), 'base64url');
+  const s = BigInt(`0x${signature.subarray(bytes).toString('hex')}`);
+  const other = (order - s).toString(16).padStart(2 * bytes, '0');
+  const turned = Buffer.concat([signature.subarray(0, bytes), Buffer.from(other, 'hex')]);
+  return token.slice(0, end) + turned.toString('base64url');
+}
+
 /** Invalidates what nobody has, until the list takes no more. */
 function fill(verifier: Verifier): void {
   for (let at = 0; at <= MOST_DENIED; at++) {
@@ -166,6 +176,43 @@ describe('what is meant', () => {
     for (const token of [first, twin]) expect(await judge(verifier, token)).toBe('accepted');
     verifier.invalidate(first);
     expect([await judge(verifier, first), await judge(verifier, twin)]).toEqual(['invalidated', 'accepted']);
+  });
+
+  it.each<[string, number, bigint]>([
+    ['ES256', 32, 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n],
+    [
+      'ES384',
+      48,
+      0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973n,
+    ],
+    [
+      'ES512',
+      66,
+      0x1fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409n,
+    ],
+  ])('by its text: what was signed, with the other signature of %s as well', async (alg, bytes, order) => {
+    const signer = await createKey(alg);
+    const verifier = make({ issuer: { issuer, jwks: { keys: [signer.publicJwk] } } });
+    const [token, other] = [await mint(signer), await mint(signer, { jti: 'token-2' })];
+    const turned = turn(token, bytes, order);
+    expect(turned).not.toBe(token);
+    for (const one of [token, turned, other]) expect(await judge(verifier, one)).toBe('accepted');
+    expect(verifier.health().cachedTokens).toBe(3);
+    verifier.invalidate(token);
+    expect(verifier.health().cachedTokens).toBe(1);
+    for (const one of [token, turned]) expect(await judge(verifier, one)).toBe('invalidated');
+    expect(await judge(verifier, turn(turned, bytes, order))).toBe('invalidated');
+    expect(await judge(verifier, other)).toBe('accepted');
+  });
+
+  it('by its text: an opaque token with dots in it, and none that begins as it does', async () => {
+    const verifier = make();
+    for (const token of ['v4.local.first', 'v4.local.second']) {
+      expect(await judge(verifier, token)).toBe('accepted');
+    }
+    verifier.invalidate('v4.local.first');
+    expect(await judge(verifier, 'v4.local.first')).toBe('invalidated');
+    expect(await judge(verifier, 'v4.local.second')).toBe('accepted');
   });
 
   it('by a client: what it was issued up to now, JWT or opaque, known or not; what comes later is good', async () => {

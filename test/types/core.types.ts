@@ -11,8 +11,10 @@ createVerifier({ isuer: 'https://idp.example' });
 createVerifier({ issuer: { issuer: 'https://idp.example', algorithms: ['none'] } });
 // @ts-expect-error: one source of keys
 createVerifier({ issuer: { issuer: 'https://idp.example', secret: 's', jwks: { keys: [] } } });
+const fetched = { issuer: 'https://idp.example', jwksUri: 'https://idp.example/keys' };
+createVerifier({ issuer: fetched });
 // @ts-expect-error: one source of keys
-createVerifier({ issuer: { issuer: 'https://idp.example', jwksUri: 'https://idp.example/keys', discovery: 'https://idp.example/metadata' } });
+createVerifier({ issuer: { ...fetched, discovery: 'https://idp.example/metadata' } });
 // @ts-expect-error: a secret that may be unset
 createVerifier({ issuer: { issuer: 'https://idp.example', secret: process.env.SECRET } });
 // @ts-expect-error: a policy member that may be unset

@@ -24,7 +24,10 @@ interface Snippet {
 /** The `ts` fences, and the programs that shell fences write with `cat > name.mjs`. */
 function snippetsOf(document: string): readonly Snippet[] {
   const text = read(document);
-  const patterns = [/^```ts\n([\s\S]*?)^```$/gm, /^(?:mkdir -p \S+ && )?cat > \S+\.mjs <<'EOF'\n([\s\S]*?)^EOF$/gm];
+  const patterns = [
+    /^```ts\n([\s\S]*?)^```$/gm,
+    /^(?:mkdir -p \S+ && )?cat > \S+\.mjs <<'EOF'\n([\s\S]*?)^EOF$/gm,
+  ];
   return patterns.flatMap((pattern) =>
     [...text.matchAll(pattern)].map(({ 1: code = '', index }) => ({
       document,

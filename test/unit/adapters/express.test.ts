@@ -7,7 +7,16 @@ import request from 'supertest';
 import { describe, expect, it } from 'vitest';
 import { requireServiceAuth } from '../../../adapters/express.ts';
 import type { AuthOutcome } from '../../../src/index.ts';
-import { bearer, refusal, rejecting, throwing, verifier, verifierOf, withHeader } from './support.ts';
+import {
+  bearer,
+  lateWithHeader,
+  refusal,
+  rejecting,
+  throwing,
+  verifier,
+  verifierOf,
+  withHeader,
+} from './support.ts';
 
 const reportError: ErrorRequestHandler = (error: Error, _request, response, _next) => {
   response.status(500).send(error.message);
@@ -83,6 +92,29 @@ it('passes what a guard throws to next on a bare server', async () => {
   });
   const { text } = await request(server).get('/');
   expect(text).toBe('Error: the guard is broken');
+});
+
+it.each([
+  ['at once', withHeader],
+  ['late', lateWithHeader],
+])('a handler that throws on a bare server ends nothing but its request (%s)', async (_when, guarded) => {
+  const protect = requireServiceAuth({ verifier: guarded });
+  const server = createServer((incoming, response) => {
+    const fail = (error: unknown): void => {
+      response.statusCode = 500;
+      response.end(String(error));
+    };
+    try {
+      protect(incoming, response, (error) => {
+        if (error !== undefined) return fail(error);
+        throw new Error('the handler is broken');
+      });
+    } catch (error) {
+      fail(error);
+    }
+  });
+  const { status, text } = await request(server).get('/').expect('DPoP-Nonce', 'nonce-1');
+  expect({ status, text }).toEqual({ status: 500, text: 'Error: the handler is broken' });
 });
 
 describe('a response that was sent while the guard waited', () => {

@@ -163,11 +163,54 @@ describe('mistakes', () => {
     ['a policy that is a text', 'orders:read'],
     ['a policy that is null', null],
     ['a scope that is none', { scope: 1 }],
+    ['a list', ['orders:read']],
+    ['a number', 1],
+    ['a policy that may be undefined', undefined],
   ])('%s is reported when the route is declared', async (_name, policy) => {
     const app = Fastify();
     await app.register(serviceAuth, { verifier });
     const declare = (): unknown => app.get('/', { config: { serviceAuth: policy as Policy } }, open);
     expect(declare).toThrow(TypeError);
+  });
+
+  const misspelt = [
+    'serviceauth',
+    'service_auth',
+    'service-auth',
+    'ServiceAuth',
+    'SERVICE_AUTH',
+    'serviceAuths',
+    'servceAuth',
+    'serivceAuth',
+  ];
+
+  it.each(misspelt)('%s in a config is reported when the route is declared', async (name) => {
+    const app = Fastify();
+    await app.register(serviceAuth, { verifier });
+    const config = { [name]: { scope: 'orders:read' } };
+    expect(() => app.get('/', { config }, open)).toThrow(`unknown ${name} in the config of a route`);
+    expect(() => app.get('/other', { config }, open)).toThrow(/did you mean serviceAuth\?/);
+  });
+
+  it.each(misspelt)('%s leaves no route open that was declared before', async (name) => {
+    const app = Fastify();
+    app.register(serviceAuth, { verifier });
+    app.get('/', { config: { [name]: { scope: 'orders:read' } } }, open);
+    expect([await status(app, '/'), await status(app, '/', bearer())]).toEqual([500, 500]);
+  });
+
+  it('beside the config of a route is reported', async () => {
+    const app = Fastify();
+    await app.register(serviceAuth, { verifier });
+    const route: object = { serviceAuth: { scope: 'orders:read' } };
+    expect(() => app.get('/', route, open)).toThrow('serviceAuth: must stand in the config of a route');
+  });
+
+  it('leaves other members of a config alone', async () => {
+    const app = Fastify();
+    await app.register(serviceAuth, { verifier });
+    app.get('/', { config: { service: 'orders', auth: true, rateLimit: {} } as object }, open);
+    expect(await status(app, '/')).toBe(200);
   });
 
   it('in the policy of a hook is reported when the hook is made', async () => {

@@ -6,7 +6,21 @@ import { describe, expect, it } from 'vitest';
 import { requireServiceAuth as honoAuth } from '../../../adapters/hono.ts';
 import { requireServiceAuth as koaAuth } from '../../../adapters/koa.ts';
 import { withServiceAuth } from '../../../adapters/web.ts';
-import { bearer, rejecting, throwing, verifier, withHeader } from './support.ts';
+import type { AuthOutcome } from '../../../src/index.ts';
+import { bearer, refusal, rejecting, throwing, verifier, verifierOf, withHeader } from './support.ts';
+
+/** An upgrade, which Node has no `Response` for, but Workers, Deno and Bun have. */
+class Upgrade extends Response {
+  override get status(): number {
+    return 101;
+  }
+}
+
+/** What can neither be changed nor copied. */
+const untouched: readonly (readonly [string, Response])[] = [
+  ['an upgrade', new Upgrade(null)],
+  ['an error', Response.error()],
+];
 
 const broken = (): never => {
   throw new Error('the handler is broken');
@@ -55,6 +69,64 @@ describe('koa', () => {
     });
     await request(koa.callback()).get('/').expect(200).expect('DPoP-Nonce', 'nonce-1');
   });
+
+  it.each<[string, unknown, number, object]>([
+    ['an error', new Error('broken'), 500, { 'dpop-nonce': 'nonce-1' }],
+    [
+      'one with a status',
+      Object.assign(new Error('gone'), { status: 410 }),
+      410,
+      { 'dpop-nonce': 'nonce-1' },
+    ],
+    [
+      'one with headers',
+      Object.assign(new Error('busy'), { headers: { 'X-Way': 'out' } }),
+      500,
+      { 'dpop-nonce': 'nonce-1', 'x-way': 'out' },
+    ],
+    ['what is no error, and can say nothing', 'broken', 500, {}],
+  ])('sets them on the answer of Koa to %s', async (_what, thrown, status, expected) => {
+    const koa = new Koa();
+    koa.silent = true;
+    koa.use(koaAuth({ verifier: withHeader })).use(() => {
+      throw thrown;
+    });
+    const { headers, status: got } = await request(koa.callback()).get('/');
+    expect(got).toBe(status);
+    expect(headers).toMatchObject(expected);
+  });
+
+  it('throws on as it was what cannot be changed', async () => {
+    const koa = app({ verifier: withHeader }).use(() => {
+      throw Object.freeze(new Error('frozen'));
+    });
+    const { text } = await request(koa.callback()).get('/').expect('DPoP-Nonce', 'nonce-1');
+    expect(text).toBe('Error: frozen');
+  });
+
+  it.each([
+    ['a refusal', refusal],
+    ['an acceptance', async (): Promise<AuthOutcome> => ({ ok: true, caller: undefined })],
+  ])('leaves a response that was sent while the guard waited alone (%s)', async (_what, conclude) => {
+    let settle = (_outcome: AuthOutcome): void => {};
+    const late = new Promise<AuthOutcome>((resolve) => {
+      settle = resolve;
+    });
+    let isDone: Promise<unknown> = Promise.resolve();
+    let ran = 0;
+    const koa = new Koa();
+    koa.use((ctx, next) => {
+      isDone = next();
+      ctx.status = 504;
+      ctx.body = 'too late';
+    });
+    koa.use(koaAuth({ verifier: verifierOf(() => late) })).use(() => void ran++);
+    const { status, text } = await request(koa.callback()).get('/');
+    expect([status, text]).toEqual([504, 'too late']);
+    settle(await conclude());
+    await isDone;
+    expect(ran).toBe(0);
+  });
 });
 
 describe('hono', () => {
@@ -84,6 +156,20 @@ describe('hono', () => {
       .get('/', () => fixed)
       .request('/');
     expect([response.status, response.headers.get('dpop-nonce')]).toEqual([302, 'nonce-1']);
+  });
+
+  it.each(untouched)('leaves %s as it is', async (_what, response) => {
+    const hono = app({ verifier: withHeader }).get('/', () => response);
+    expect(await hono.request('/')).toBe(response);
+  });
+
+  it('sets them in place where that can be done: a copy may lose what counts', async () => {
+    const response = Object.assign(new Response('let in'), { of: 'this server' });
+    const answered = await app({ verifier: withHeader })
+      .get('/', () => response)
+      .request('/');
+    expect(answered).toBe(response);
+    expect(answered.headers.get('dpop-nonce')).toBe('nonce-1');
   });
 });
 
@@ -136,6 +222,21 @@ describe('web', () => {
     const response = await handler(get());
     expect([response.status, response.headers.get('dpop-nonce')]).toEqual([302, 'nonce-1']);
     expect(response.headers.get('location')).toBe('https://orders.example/');
+  });
+
+  it.each([...untouched, ['nothing, the connection being taken over', undefined as never]] as const)(
+    'leaves %s as it is',
+    async (_what, response) => {
+      const handler = withServiceAuth(() => response, { verifier: withHeader });
+      expect(await handler(get())).toBe(response);
+    },
+  );
+
+  it('sets them in place where that can be done: a copy may lose what counts', async () => {
+    const response = Object.assign(new Response('let in'), { of: 'this server' });
+    const answered = await withServiceAuth(() => response, { verifier: withHeader })(get());
+    expect(answered).toBe(response);
+    expect(answered.headers.get('dpop-nonce')).toBe('nonce-1');
   });
 
   it('refuses a handler that is none', () => {

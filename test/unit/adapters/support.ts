@@ -26,6 +26,13 @@ export const withHeader: Verifier = verifierOf(() => ({
   headers: { 'DPoP-Nonce': 'nonce-1' },
 }));
 
+/** As `withHeader`, after it had to wait. */
+export const lateWithHeader: Verifier = verifierOf(async () => ({
+  ok: true,
+  caller: undefined,
+  headers: { 'DPoP-Nonce': 'nonce-1' },
+}));
+
 export const throwing: Verifier = verifierOf(() => {
   throw new Error('the guard is broken');
 });

@@ -199,6 +199,22 @@ describe('presets', () => {
     expect(await callerOf(preset, token)).toEqual({ audience: [audience], ...expected });
   });
 
+  it.each<[string, object, 'service' | 'user']>([
+    ['as older versions say it', { clientId: 'web' }, 'service'],
+    ['nothing that only service accounts have', {}, 'user'],
+    ['a session', { client_id: 'web', sid: 'a' }, 'user'],
+    ['a session of older versions', { client_id: 'web', session_state: 'a' }, 'user'],
+    ['another client', { client_id: 'other' }, 'user'],
+  ])('keycloak, a user name like that of a service account, and %s', async (_name, more, kind) => {
+    const shape = { aud: audience, sub: objectId, azp: 'web', preferred_username: 'service-account-web' };
+    expect(await callerOf('keycloak', { ...shape, ...more })).toMatchObject({ clientId: 'web', kind });
+  });
+
+  it('auth0, a token that names no client is of no service', async () => {
+    const token = { aud: audience, sub: 'undefined@clients' };
+    expect(await callerOf('auth0', token)).toMatchObject({ clientId: undefined, kind: 'user' });
+  });
+
   it.each<[string, ClaimsOption, object, string]>([
     ['cognito, an ID token', 'cognito', { aud: audience, token_use: 'id', sub: 'a' }, 'wrong_token_kind'],
     [
@@ -221,6 +237,20 @@ describe('presets', () => {
     ],
   ])('refused: %s', async (_name, preset, token, reason) => {
     expect(await callerOf(preset, token)).toBe(reason);
+  });
+});
+
+describe('a token without sub', () => {
+  it.each(['username', 'preferred_username', 'email', 'sid', 'session_state', 'auth_time', 'act'])(
+    'is of a user where %s is said',
+    async (claim) => {
+      const token = { aud: audience, client_id: 'web', [claim]: claim === 'act' ? { sub: 'x' } : 'x' };
+      expect(await callerOf(undefined, token)).toMatchObject({ kind: 'user' });
+    },
+  );
+
+  it('is of its client where nothing says otherwise', async () => {
+    expect(await callerOf(undefined, { aud: audience, client_id: 'web' })).toMatchObject({ kind: 'service' });
   });
 });
 

@@ -3,11 +3,14 @@ import {
   type IntrospectionSettings,
   resolveIntrospection,
 } from '../../../src/inbound/introspection-options.ts';
+import { createVerifier } from '../../../src/index.ts';
 import type { ClientAuth } from '../../../src/shared/client-auth.ts';
 import { OptionChecker } from '../../../src/shared/options.ts';
 
 function resolve(option: unknown): IntrospectionSettings {
-  return resolveIntrospection(new OptionChecker('createVerifier'), option);
+  const settings = resolveIntrospection(new OptionChecker('createVerifier'), option);
+  if (settings === undefined) throw new Error('introspection is off');
+  return settings;
 }
 
 async function authorization({ clientAuth, clientId }: IntrospectionSettings): Promise<string | undefined> {
@@ -57,12 +60,48 @@ describe('resolveIntrospection', () => {
     expect(() => resolve(true)).toThrow(
       'createVerifier: introspection.clientId is required; give it or set SERVICE_AUTH_INTROSPECTION_CLIENT_ID',
     );
-    expect(() => resolve({ clientId: 'orders' })).toThrow(/set SERVICE_AUTH_INTROSPECTION_CLIENT_SECRET/);
     expect(() => resolve({ clientAuth: noAuth })).toThrow(/introspection.clientId is required/);
   });
 
+  it('says that only the secret is missing, where the client is that of the environment', () => {
+    vi.stubEnv('SERVICE_AUTH_INTROSPECTION_CLIENT_ID', 'orders');
+    vi.stubEnv('SERVICE_AUTH_INTROSPECTION_CLIENT_SECRET', '');
+    const message =
+      'createVerifier: introspection.clientSecret is required; give it or set SERVICE_AUTH_INTROSPECTION_CLIENT_SECRET';
+    expect(() => resolve(true)).toThrow(message);
+    expect(() => resolve({ clientId: 'orders' })).toThrow(message);
+  });
+
+  it("the environment's secret serves the environment's client alone", async () => {
+    vi.stubEnv('SERVICE_AUTH_INTROSPECTION_CLIENT_ID', 'orders');
+    vi.stubEnv('SERVICE_AUTH_INTROSPECTION_CLIENT_SECRET', 'of-environment');
+    expect(await authorization(resolve({ clientId: 'orders' }))).toBe(basic('orders:of-environment'));
+    expect(() => resolve({ clientId: 'stock' })).toThrow(
+      'createVerifier: introspection.clientSecret is required; ' +
+        'SERVICE_AUTH_INTROSPECTION_CLIENT_SECRET serves SERVICE_AUTH_INTROSPECTION_CLIENT_ID alone',
+    );
+    vi.stubEnv('SERVICE_AUTH_INTROSPECTION_CLIENT_ID', '');
+    expect(() => resolve({ clientId: 'orders' })).toThrow(/introspection.clientSecret is required/);
+  });
+
+  it("the environment's secret does not stand in for one that was to be given", () => {
+    vi.stubEnv('SERVICE_AUTH_INTROSPECTION_CLIENT_ID', 'orders');
+    vi.stubEnv('SERVICE_AUTH_INTROSPECTION_CLIENT_SECRET', 'of-environment');
+    const unset =
+      /introspection.clientSecret is undefined; .* does not stand in for one that was to be given$/;
+    expect(() => resolve({ clientId: 'orders', clientSecret: undefined })).toThrow(unset);
+    expect(() => resolve({ clientSecret: undefined })).toThrow(unset);
+  });
+
+  it('false is off', () => {
+    expect(resolveIntrospection(new OptionChecker('createVerifier'), false)).toBeUndefined();
+    const off = { issuer: 'https://idp.example', introspection: false };
+    const verifier = createVerifier({ issuer: off, audience: null });
+    expect(verifier.health().issuers).toMatchObject([{ introspection: undefined }]);
+  });
+
   it.each([
-    [false, /introspection must be an object/],
+    [null, /introspection must be an object/],
     [
       { ...client, cacheSecond: 5 },
       /unknown option cacheSecond in introspection; did you mean cacheSeconds\?/,
@@ -77,6 +116,7 @@ describe('resolveIntrospection', () => {
     [{ ...client, negativeCacheSeconds: Number.NaN }, /negativeCacheSeconds must be a number of seconds/],
     [{ ...client, timeoutMs: 0 }, /introspection.timeoutMs must be a number of milliseconds/],
     [{ ...client, retries: 6 }, /introspection.retries must be a number of retries from 0 to 5/],
+    [{ ...client, retries: 1.5 }, /introspection.retries must be a whole number; got 1.5/],
     [{ ...client, tokens: 'jwt' }, /introspection.tokens must be one of 'opaque', 'all'/],
     [{ ...client, response: 'jws' }, /introspection.response must be one of 'json', 'jwt'/],
     [{ ...client, store: { get() {} } }, /introspection.store must be a store with get, set and delete/],

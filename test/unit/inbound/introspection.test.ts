@@ -1,12 +1,10 @@
 import { inspect } from 'node:util';
-import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type ActiveToken, storeKey } from '../../../src/inbound/introspection.ts';
+import type { ActiveToken } from '../../../src/inbound/introspection.ts';
 import { clientSecretPost } from '../../../src/shared/client-auth.ts';
 import { keyAlgorithms } from '../../../src/shared/crypto.ts';
 import { Fault } from '../../../src/shared/fault.ts';
 import { createStaticKeySet, parseKeySet } from '../../../src/shared/key-set.ts';
-import type { TextStore } from '../../../src/shared/stores.ts';
 import {
   closedPort,
   createHarness,
@@ -24,7 +22,10 @@ let stub: IntrospectionStub;
 beforeEach(async () => {
   stub = await startIntrospectionStub(says(active));
 });
-afterEach(() => stub.close());
+afterEach(() => {
+  vi.useRealTimers();
+  return stub.close();
+});
 
 async function ask({ introspector }: Harness, asked = token): Promise<ActiveToken | Fault> {
   return introspector.introspect(asked);
@@ -39,16 +40,6 @@ async function undecided(harness: Harness, asked = token): Promise<Record<string
     const { reason, message, retryAfterMs } = error as Record<string, unknown>;
     return { reason, message, retryAfterMs };
   }
-}
-
-function memoryStore(): TextStore & { readonly entries: Map<string, string> } {
-  const entries = new Map<string, string>();
-  return {
-    entries,
-    get: (key) => entries.get(key),
-    set: (key, text) => void entries.set(key, text),
-    delete: (key) => void entries.delete(key),
-  };
 }
 
 describe('the request', () => {
@@ -176,6 +167,27 @@ describe('failures', () => {
     expect(harness.slept).toEqual([]);
   });
 
+  it('a Retry-After beyond half a minute is not passed on: the endpoint is asked again before', async () => {
+    stub.reply = says({}, 503, { 'retry-after': '3600' });
+    expect(await undecided(createHarness(stub.url))).toMatchObject({ retryAfterMs: 30_000 });
+  });
+
+  it('attempts and the waits between them take no more than twice timeoutMs', async () => {
+    stub.reply = () => {};
+    const harness = createHarness(stub.url, { timeoutMs: 100, retries: 5 });
+    const startedAt = performance.now();
+    expect(await undecided(harness)).toMatchObject({ message: expect.stringMatching(/^timeout: /) });
+    expect(performance.now() - startedAt).toBeLessThan(500);
+    expect(stub.requests.length).toBeLessThan(5);
+    for (const pause of harness.slept) expect(pause).toBeLessThan(60);
+  });
+
+  it('an endpoint that is discovered for ever is not waited for', async () => {
+    const endpoint = (): Promise<string> => new Promise(() => {});
+    const harness = createHarness('', { endpoint, timeoutMs: 20, retries: 0 });
+    expect(await undecided(harness)).toMatchObject({ message: expect.stringMatching(/^timeout: /) });
+  });
+
   it('a connection that breaks is tried again; retries: 0 tries once', async () => {
     stub.reply = (response) => response.destroy();
     const harness = createHarness(stub.url);
@@ -236,7 +248,8 @@ describe('the breaker', () => {
       calls = harness.events.length;
       harness.time += 60_000;
     }
-    expect(calls).toBe(5 + 59);
+    // Four tokens with a retry each, the fifth opens it.
+    expect(calls).toBe(4 * 2 + 1 + 59);
     expect((await undecided(harness)).retryAfterMs).toBe(30_000);
   });
 
@@ -252,6 +265,142 @@ describe('the breaker', () => {
   });
 });
 
+describe('a token that alone makes the endpoint fail', () => {
+  const fails = (token: string | null): boolean => token?.startsWith('poison') === true;
+  const failsWith =
+    (bad: Parameters<typeof says>): IntrospectionStub['reply'] =>
+    (response, request) =>
+      (fails(request.form.get('token')) ? says(...bad) : says(active))(response, request);
+  const answers: [string, Parameters<typeof says>][] = [
+    ['too large', [{ ...active, filler: 'x'.repeat(70_000) }]],
+    ['no answer', [{ ok: 1 }]],
+    ['too deep', [`{"active":true,"a":${'['.repeat(40)}${']'.repeat(40)}}`]],
+    ['a failure', [{}, 500]],
+  ];
+
+  it.each(answers)('with %s shuts it to nobody else', async (_name, bad) => {
+    stub.reply = failsWith(bad);
+    const harness = createHarness(stub.url);
+    for (let tenth = 0; tenth < 300; tenth++) {
+      await undecided(harness, 'poison');
+      if (tenth % 10 === 0) expect(await ask(harness, `good-${tenth}`)).toHaveProperty('claims', active);
+      harness.time += 100;
+    }
+    expect(harness.introspector.state()).toMatchObject({ state: 'closed', failures: 0 });
+  });
+
+  it('a single token, without any others, does not open the breaker, and is asked about once a second', async () => {
+    stub.reply = says({}, 500);
+    const harness = createHarness(stub.url, { retries: 0 });
+    for (let tenth = 0; tenth < 300; tenth++) {
+      await undecided(harness);
+      harness.time += 100;
+    }
+    expect(stub.requests).toHaveLength(30);
+    expect(harness.introspector.state()).toMatchObject({ state: 'closed', failures: 1 });
+  });
+
+  it('does not take the probes of an endpoint that was shut', async () => {
+    stub.reply = failsWith([{}, 500]);
+    const harness = createHarness(stub.url, { retries: 0 });
+    for (let count = 0; count < 5; count++) await undecided(harness, `poison-${count}`);
+    harness.time += 1000;
+    expect(await undecided(harness, 'poison-0')).toMatchObject({ retryAfterMs: 1000 });
+    expect(await ask(harness, 'good')).toHaveProperty('claims', active);
+    expect(harness.introspector.state().state).toBe('closed');
+  });
+});
+
+describe('an answer that neither decides nor shows how the endpoint is', () => {
+  it('does not hide that it fails: it is shut after five failures', async () => {
+    stub.reply = (response, request) =>
+      says({}, request.form.get('token')?.startsWith('bad') ? 400 : 500)(response, request);
+    const harness = createHarness(stub.url, { retries: 0 });
+    for (let count = 0; count < 5; count++) {
+      await undecided(harness, `bad-${count}`);
+      await undecided(harness, `other-${count}`);
+    }
+    expect(harness.introspector.state().state).toBe('open');
+    expect(stub.requests).toHaveLength(10);
+    harness.time += 1000;
+    await undecided(harness, 'bad-9');
+    expect(harness.introspector.state().state).toBe('half-open');
+    stub.reply = says(active);
+    expect(await ask(harness)).toHaveProperty('claims', active);
+    expect(harness.introspector.state().state).toBe('closed');
+  });
+
+  it('400 is remembered for negativeCacheSeconds, as undecided', async () => {
+    stub.reply = says({ error: 'invalid_request' }, 400);
+    const harness = createHarness(stub.url);
+    for (let count = 0; count < 10; count++) {
+      expect(await undecided(harness)).toMatchObject({ reason: 'introspection_unavailable' });
+    }
+    expect(await undecided(harness)).toMatchObject({ retryAfterMs: 10_000 });
+    harness.time += 9999;
+    await undecided(harness);
+    expect(stub.requests).toHaveLength(1);
+    harness.time += 1;
+    stub.reply = says(active);
+    expect(await ask(harness)).toHaveProperty('claims', active);
+  });
+
+  it('one that cannot be read is remembered for a second', async () => {
+    stub.reply = says('<html>');
+    const harness = createHarness(stub.url);
+    await undecided(harness);
+    stub.reply = says(active);
+    harness.time += 999;
+    expect(await undecided(harness)).toMatchObject({ message: expect.stringMatching(/^response_malformed/) });
+    harness.time += 1;
+    expect(await ask(harness)).toHaveProperty('claims', active);
+  });
+});
+
+describe('members of the answer', () => {
+  it('that are null count as absent, at every depth', async () => {
+    stub.reply = says({
+      ...active,
+      iss: null,
+      jti: null,
+      cnf: null,
+      act: { sub: 'a', act: null },
+      aud: ['a'],
+    });
+    expect(await ask(createHarness(stub.url))).toHaveProperty('claims', {
+      ...active,
+      act: { sub: 'a' },
+      aud: ['a'],
+    });
+  });
+
+  it('whose name is that of a prototype change nothing', async () => {
+    stub.reply = says('{"active":true,"__proto__":{"iss":null,"sub":"root"},"constructor":null}');
+    const answer = await ask(createHarness(stub.url));
+    if (answer instanceof Fault) throw new Error('refused');
+    expect(Object.getPrototypeOf(answer.claims)).toBe(Object.prototype);
+    expect(answer.claims.sub).toBeUndefined();
+    expect(Object.keys(answer.claims)).toEqual(['active', '__proto__']);
+  });
+
+  it.each(['refresh_token', 'N_A', 'id_token', '', 7, ['Bearer']])('token_type %j: a fault', async (type) => {
+    stub.reply = says({ ...active, token_type: type });
+    const fault = { step: 'introspection', reason: 'wrong_token_kind' };
+    const harness = createHarness(stub.url);
+    expect(await ask(harness)).toMatchObject(fault);
+    expect(await ask(harness)).toMatchObject(fault);
+    expect(stub.requests).toHaveLength(1);
+  });
+
+  it.each(['Bearer', 'bearer', 'DPoP', 'dpop', 'service', 'access_token', null])(
+    'token_type %j is that of an access token',
+    async (type) => {
+      stub.reply = says({ ...active, token_type: type });
+      expect(await ask(createHarness(stub.url))).toHaveProperty('claims.client_id', 'billing');
+    },
+  );
+});
+
 describe('one call for many', () => {
   it('1,000 concurrent requests with one token are one call', async () => {
     const harness = createHarness(stub.url);
@@ -260,13 +409,20 @@ describe('one call for many', () => {
     expect(stub.requests).toHaveLength(1);
   });
 
-  it('a failed call is shared, and not remembered', async () => {
-    stub.reply = says({}, 400);
-    const harness = createHarness(stub.url);
+  it('a failed call is shared, and remembered for a second', async () => {
+    stub.reply = says({}, 500);
+    const harness = createHarness(stub.url, { retries: 0 });
     const outcomes = await Promise.all(Array.from({ length: 100 }, () => undecided(harness)));
     expect(outcomes.every(({ reason }) => reason === 'introspection_unavailable')).toBe(true);
     expect(stub.requests).toHaveLength(1);
     stub.reply = says(active);
+    harness.time += 999;
+    expect(await undecided(harness)).toEqual({
+      reason: 'introspection_unavailable',
+      message: `unexpected_status: ${stub.url} answered 500`,
+      retryAfterMs: 1,
+    });
+    harness.time += 1;
     expect(await ask(harness)).toHaveProperty('claims', active);
   });
 
@@ -285,7 +441,37 @@ describe('one call for many', () => {
   });
 });
 
+describe('the queue', () => {
+  it('is left after timeoutMs by those whose turn did not come', async () => {
+    vi.useFakeTimers();
+    const fetch = vi.fn(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 900));
+      return Response.json(active);
+    });
+    const harness = createHarness('https://idp.example/introspect', { fetch, timeoutMs: 1000 });
+    const outcomes = Array.from({ length: 200 }, (_, count) => undecided(harness, `token-${count}`));
+    let settled = 0;
+    for (const outcome of outcomes) void outcome.then(() => settled++);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(settled).toBe(64 + 72);
+    expect(await outcomes[199]).toMatchObject({ reason: 'overloaded', retryAfterMs: 1000 });
+    await vi.advanceTimersByTimeAsync(1000);
+    const answered = (await Promise.all(outcomes)).filter(({ answer }) => answer !== undefined);
+    expect(answered).toHaveLength(128);
+    expect(fetch).toHaveBeenCalledTimes(128);
+  });
+});
+
 describe('inactive tokens', () => {
+  it('are asked about again once the clock is set back', async () => {
+    stub.reply = says({ active: false });
+    const harness = createHarness(stub.url);
+    await ask(harness);
+    harness.time -= 3_600_000;
+    stub.reply = says(active);
+    expect(await ask(harness)).toHaveProperty('claims', active);
+  });
+
   it('are remembered for negativeCacheSeconds', async () => {
     stub.reply = says({ active: false });
     const harness = createHarness(stub.url);
@@ -309,83 +495,6 @@ describe('inactive tokens', () => {
     harness.introspector.forget(token);
     await ask(harness);
     expect(stub.requests).toHaveLength(3);
-  });
-});
-
-describe('the shared store', () => {
-  it('spares other instances the call, and holds no token in the clear', async () => {
-    const store = memoryStore();
-    const answer = await ask(createHarness(stub.url, { store }));
-    expect(inspect(store.entries)).not.toContain(token);
-    const second = createHarness(stub.url, { store });
-    second.time += 5000;
-    expect(await ask(second)).toEqual(answer);
-    expect(stub.requests).toHaveLength(1);
-  });
-
-  it('an entry is no younger for being read: its own age counts', async () => {
-    const store = memoryStore();
-    await ask(createHarness(stub.url, { store }));
-    const late = createHarness(stub.url, { store });
-    late.time += 30_000;
-    await ask(late);
-    expect(stub.requests).toHaveLength(2);
-    const early = createHarness(stub.url, { store });
-    // Written by a clock that is 30 s ahead of this one.
-    expect(await ask(early)).toMatchObject({ believedUntilMs: nowMs + 30_000 });
-  });
-
-  it.each([
-    ['throws', () => Promise.reject(new Error('down'))],
-    ['throws at once', () => raise()],
-    ['holds no JSON', () => '{'],
-    ['holds something else', () => '{"claims":1}'],
-    ['holds an inactive answer', () => `{"claims":{"active":false},"storedAt":${nowMs}}`],
-    ['holds another issuer', () => `{"claims":{"active":true,"iss":"https://other"},"storedAt":${nowMs}}`],
-    ['does not answer', () => new Promise<string>(() => {})],
-  ])('one that %s is a miss', async (_name, get) => {
-    const store = { ...memoryStore(), get, set: () => raise() };
-    expect(await ask(createHarness(stub.url, { store }))).toHaveProperty('claims', active);
-    expect(stub.requests).toHaveLength(1);
-  });
-
-  it('forgets on demand', async () => {
-    const store = memoryStore();
-    const harness = createHarness(stub.url, { store });
-    await ask(harness);
-    expect(store.entries.size).toBe(1);
-    harness.introspector.forget(token);
-    await vi.waitFor(() => expect(store.entries.size).toBe(0));
-  });
-
-  it('what was forgotten while it was asked about does not come back', async () => {
-    const store = memoryStore();
-    const harness = createHarness(stub.url, { store });
-    stub.reply = (response, request) => {
-      harness.introspector.forget(token);
-      says(active)(response, request);
-    };
-    expect(await ask(harness)).toHaveProperty('claims', active);
-    expect(store.entries.size).toBe(0);
-  });
-
-  it('its keys never collide across token, issuer, client, endpoint and kind of answer', async () => {
-    const part = fc.string({ maxLength: 8 });
-    const response = fc.constantFrom('json' as const, 'jwt' as const);
-    const identity = fc.record({ token: part, issuer: part, clientId: part, endpoint: part, response });
-    // Most pairs share all members but one, where a key that forgets one would show.
-    const pair = fc
-      .tuple(identity, identity, fc.constantFrom('token', 'issuer', 'clientId', 'endpoint', 'response'))
-      .map(([a, b, member]) => [a, { ...a, [member]: b[member as keyof typeof b] }] as const);
-    const keyOf = (one: Parameters<typeof describeIdentity>[0]): Promise<string> =>
-      storeKey(one.token, { ...one, endpoint: () => one.endpoint });
-    await fc.assert(
-      fc.asyncProperty(pair, async ([a, b]) => {
-        expect((await keyOf(a)) === (await keyOf(b))).toBe(describeIdentity(a) === describeIdentity(b));
-        expect(await keyOf(a)).toMatch(/^introspection:[\w-]{43}$/);
-      }),
-      { examples: [[[shifted('ab', 'c'), shifted('a', 'bc')]]] },
-    );
   });
 });
 
@@ -436,21 +545,3 @@ describe('signed answers (RFC 9701)', async () => {
     expect(await undecided(harness())).toMatchObject({ reason: 'introspection_unavailable' });
   });
 });
-
-function raise(): never {
-  throw new Error('down');
-}
-
-function describeIdentity(one: {
-  readonly token: string;
-  readonly issuer: string;
-  readonly clientId: string;
-  readonly endpoint: string;
-  readonly response: 'json' | 'jwt';
-}): string {
-  return JSON.stringify([one.token, one.issuer, one.clientId, one.endpoint, one.response]);
-}
-
-function shifted(clientId: string, endpoint: string): Parameters<typeof describeIdentity>[0] {
-  return { token: 't', issuer, clientId, endpoint, response: 'json' };
-}

@@ -98,7 +98,7 @@ describe('mistakes', () => {
     [{ scope: { someOf: ['a'] } }, /scope must be/],
     [{ scope: 'a"b' }, /of the characters of RFC 6749; got "a\\"b"/],
     [{ scope: 'a\r\nb' }, /of the characters/],
-    [{ scope: null }, /scope must be/],
+    [{ scope: null }, /policy: scope is null; leave it out/],
     [{ clients: [] }, /clients must be/],
     [{ clients: {} }, /clients must be/],
     [{ clients: 'billing' }, /clients must be/],
@@ -108,14 +108,48 @@ describe('mistakes', () => {
       /clients must be by issuers of https:\/\/a\.example, https/,
     ],
     [{ audience: [] }, /audience must be/],
-    [{ audience: null }, /audience must be/],
+    [{ audience: null }, /policy: audience is null; leave it out/],
     [{ serviceOnly: 'yes' }, /serviceOnly must be true or false; got "yes"/],
     [{ optional: 1 }, /optional must be true or false; got 1/],
     [{ check: true }, /check must be a function/],
+    [{ senderConstrained: '' }, /senderConstrained must be true, false, 'dpop' or 'mtls'; got ""/],
+    [{ senderConstrained: 'tls' }, /senderConstrained must be true, false, 'dpop' or 'mtls'; got "tls"/],
+    [{ senderConstrained: 1 }, /senderConstrained must be true, false, 'dpop' or 'mtls'; got 1/],
     [{ scopes: 'a' }, /did you mean scope\?/],
     [[], /policy: options must be an object/],
   ])('%j', (given, message) => {
     expect(() => compilePolicy(given as Policy, issuers)).toThrow(TypeError);
     expect(() => compilePolicy(given as Policy, issuers)).toThrow(message);
   });
+});
+
+describe('a member without a value', () => {
+  it.each([
+    'scope',
+    'clients',
+    'audience',
+    'senderConstrained',
+    'actors',
+    'serviceOnly',
+    'optional',
+    'check',
+  ])('%s is named, and drops no check', (name) => {
+    for (const value of [undefined, null]) {
+      const compile = () => compilePolicy({ [name]: value } as Policy, issuers);
+      expect(compile).toThrow(TypeError);
+      expect(compile).toThrow(`policy: ${name} is ${value}; leave it out`);
+    }
+  });
+
+  it('of a prototype is none', () => {
+    expect(() => compilePolicy(Object.create({ scope: undefined }), issuers)).not.toThrow();
+  });
+});
+
+it('dpop cannot be asked for where it is switched off', () => {
+  const compile = (senderConstrained: boolean | 'dpop' | 'mtls') => () =>
+    compilePolicy({ senderConstrained }, issuers, false);
+  expect(compile('dpop')).toThrow(TypeError);
+  expect(compile('dpop')).toThrow(/senderConstrained must be another than 'dpop'/);
+  for (const other of [true, false, 'mtls'] as const) expect(compile(other)).not.toThrow();
 });

@@ -145,6 +145,18 @@ describe('trusted proxies', () => {
     expect(behind({ forwarded: 'for=203.0.113.7' })).toBe('http://inner.example/a?b');
   });
 
+  it('may say the same in both kinds', () => {
+    const custom = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'orders.example' };
+    expect(behind({ ...custom, forwarded: 'for=203.0.113.7;proto=HTTPS;host=Orders.example' })).toBe(
+      'https://orders.example/a?b',
+    );
+    // For whom the request was passed on says nothing of the URL.
+    expect(behind({ ...custom, forwarded: 'for=203.0.113.7' })).toBe('https://orders.example/a?b');
+    expect(behind({ forwarded: 'proto=https;host=orders.example', 'x-forwarded-for': '203.0.113.7' })).toBe(
+      'https://orders.example/a?b',
+    );
+  });
+
   it('may say a port', () => {
     const headers = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'orders.example' };
     expect(behind({ ...headers, 'x-forwarded-port': '8443' })).toBe('https://orders.example:8443/a?b');
@@ -210,6 +222,26 @@ describe('trusted proxies', () => {
       { forwarded: 'host=orders.example', 'x-forwarded-host': 'evil.example' },
     ],
     ['two kinds that differ in the scheme', { forwarded: 'proto=https', 'x-forwarded-proto': 'http' }],
+    [
+      'a host in Forwarded beside a scheme in the other kind',
+      { forwarded: 'host=evil.example', 'x-forwarded-proto': 'https' },
+    ],
+    [
+      'a host in Forwarded that the other kind does not say',
+      { forwarded: 'proto=https;host=evil.example', 'x-forwarded-proto': 'https' },
+    ],
+    [
+      'X-Forwarded-Host beside a scheme in Forwarded',
+      { forwarded: 'proto=https', 'x-forwarded-host': 'evil.example' },
+    ],
+    [
+      'X-Forwarded-Host that Forwarded does not say',
+      { forwarded: 'proto=https', 'x-forwarded-proto': 'https', 'x-forwarded-host': 'evil.example' },
+    ],
+    [
+      'a scheme that one kind does not say',
+      { forwarded: 'host=orders.example', 'x-forwarded-proto': 'http', 'x-forwarded-host': 'orders.example' },
+    ],
   ])('%s is no guess', (_name, headers: HeaderValues) => {
     expect(behind(headers)).toBeUndefined();
   });

@@ -1,6 +1,7 @@
 /** Revocation without a round trip for each request, as a service sees it: over HTTP, by an injected clock. */
 import { constants, deflateRawSync, deflateSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createStatusLists } from '../../../src/inbound/status-list.ts';
 import {
   type AuthOutcome,
   createVerifier,
@@ -9,11 +10,24 @@ import {
   type Verifier,
   type VerifierOptions,
 } from '../../../src/index.ts';
+import { keyAlgorithms } from '../../../src/shared/crypto.ts';
+import { Fault } from '../../../src/shared/fault.ts';
+import { createStaticKeySet, parseKeySet } from '../../../src/shared/key-set.ts';
+import { fetchTransport } from '../../../src/shared/transport.ts';
 import { requestWith } from '../../helpers/dpop.ts';
 import { type Answer, type IssuerStub, publishes, startIssuerStub } from '../../helpers/issuer-stub.ts';
 import { reasonOf } from '../../helpers/judge.ts';
 import { statusListToken } from '../../helpers/status-lists.ts';
-import { audience, createKey, encodeJson, mint, nowMs, nowSeconds, withPart } from '../../helpers/tokens.ts';
+import {
+  audience,
+  createKey,
+  encodeJson,
+  issuer,
+  mint,
+  nowMs,
+  nowSeconds,
+  withPart,
+} from '../../helpers/tokens.ts';
 
 const key = await createKey('ES256');
 const stranger = await createKey('ES256', 'stranger');
@@ -207,6 +221,18 @@ describe('how long a list is kept', () => {
     expect(fetches()).toBe(2);
   });
 
+  it('no shorter than 5 s, though it expires at once', async () => {
+    const verifier = make();
+    const token = await newToken();
+    await publish([0], { exp: time / 1000 + 0.001 });
+    // Until the time at which a refresh in the background may begin.
+    for (; time < nowMs + 3000; time += 100) expect(await judge(verifier, token)).toBe('accepted');
+    expect(fetches()).toBe(1);
+    await publish([1]);
+    time = nowMs + 5000;
+    expect(await judge(verifier, token)).toBe('status_not_valid');
+  });
+
   it('and never past its exp', async () => {
     await publish([0], { exp: nowSeconds + 60 });
     const verifier = make();
@@ -214,6 +240,21 @@ describe('how long a list is kept', () => {
     await publish([1], { exp: nowSeconds + 120 });
     time += 60_000;
     expect(await judge(verifier, await newToken())).toBe('status_not_valid');
+  });
+});
+
+describe('events', () => {
+  it('show no query of the place, of a list that came and of one that did not', async () => {
+    uri = `${stub.url}/status/1?key=TOPSECRET`;
+    await publish([0]);
+    const verifier = make();
+    expect(await judge(verifier, await newToken())).toBe('accepted');
+    answerWith('', 500);
+    time += DAY * 1000;
+    expect(await judge(verifier, await newToken())).toBe('status_unavailable');
+    const shown = events.flatMap((event) => ('uri' in event ? [event.uri] : []));
+    expect(shown).toEqual([`${stub.url}/status/1`, `${stub.url}/status/1`]);
+    expect(JSON.stringify(events)).not.toContain('TOPSECRET');
   });
 });
 
@@ -313,6 +354,7 @@ describe('answers that are no list of this issuer leave the request undecided, n
     ['one that has expired', () => list({ exp: nowSeconds })],
     ['one whose exp is text', () => list({ exp: `${nowSeconds + 60}` })],
     ['one without iat', () => list({ iat: undefined })],
+    ['one that was issued in the future', () => list({ iat: nowSeconds + 301, exp: nowSeconds + 86_400 })],
     ['one whose ttl is below zero', () => list({ ttl: -1 })],
     ['one without a list', () => list({ status_list: undefined })],
     ['one with a list as status_list', () => list({ status_list: [] })],
@@ -423,21 +465,53 @@ describe('size', () => {
     expect(failures()).toEqual(['response_too_large']);
   });
 
-  it('lists beyond the hundredth push out those that were not asked for longest', async () => {
+  it('hundreds of lists cost a fetch each, however often they are asked for in turn', async () => {
     answerList = (request, response) => {
       void statusListToken(key, `${stub.url}${request.url}`, [0]).then((body) => response.end(body));
     };
     const verifier = make();
+    const places = Array.from({ length: 300 }, (_, at) => `${stub.url}/status/${at}`);
+    const tokens = await Promise.all(places.map((place) => newToken(0, place)));
+    for (let round = 0; round < 3; round++) {
+      for (const token of tokens) expect(await judge(verifier, token)).toBe('accepted');
+    }
+    expect(fetches()).toBe(300);
+  });
+
+  it('lists beyond the bytes of all together push out those that were not asked for longest', async () => {
+    const fetched: string[] = [];
+    const bytes = new Uint8Array(MEBIBYTE);
+    const lst = deflateSync(bytes).toString('base64url');
+    const lists = createStatusLists({
+      issuer,
+      keys: createStaticKeySet(parseKeySet({ keys: [key.publicJwk] }, keyAlgorithms)),
+      algorithms: new Set(keyAlgorithms),
+      transport: fetchTransport(async (url) => {
+        fetched.push(`${url}`);
+        return new Response(
+          await statusListToken(key, `${url}`, [], { iss: undefined, status_list: { bits: 1, lst } }),
+        );
+      }),
+      now: () => time,
+      emit: undefined,
+      timeoutMs: 5000,
+      maxKeptBytes: 3.5 * MEBIBYTE,
+    });
     const fetchesFor = async (list: number): Promise<number> => {
-      const before = fetches();
-      await judge(verifier, await newToken(0, `${stub.url}/status/${list}`));
-      return fetches() - before;
+      const before = fetched.length;
+      const check = lists.check({
+        status: { status_list: { idx: 0, uri: `https://issuer.example/${list}` } },
+      });
+      if (check === undefined || check instanceof Fault) throw new Error('no check');
+      expect(await check.judge()).toBeUndefined();
+      return fetched.length - before;
     };
-    for (let list = 0; list < 100; list++) expect(await fetchesFor(list)).toBe(1);
-    expect([await fetchesFor(0), await fetchesFor(99)]).toEqual([0, 0]);
+    for (const list of [0, 1, 2]) expect(await fetchesFor(list)).toBe(1);
+    expect([await fetchesFor(0), await fetchesFor(1), await fetchesFor(2)]).toEqual([0, 0, 0]);
+    expect(await fetchesFor(0)).toBe(0);
     // One more, and the second goes: the first was asked for just now.
-    expect(await fetchesFor(100)).toBe(1);
-    expect([await fetchesFor(0), await fetchesFor(1)]).toEqual([0, 1]);
+    expect(await fetchesFor(3)).toBe(1);
+    expect([await fetchesFor(2), await fetchesFor(0), await fetchesFor(1)]).toEqual([0, 0, 1]);
   });
 });
 
@@ -497,9 +571,9 @@ describe('what a token says of its status', () => {
     expect(await ask(verifier, await newToken(4))).toMatchObject({ ok: false, rejection: { status: 401 } });
   });
 
-  it.each([false, undefined])('does not count where statusList is %s', async (statusList) => {
+  it.each([{ statusList: false }, {}])('does not count where the issuer says %j', async (option) => {
     await publish([1]);
-    const verifier = make({ issuer: { issuer: stub.url, statusList } });
+    const verifier = make({ issuer: { issuer: stub.url, ...option } });
     expect(await judge(verifier, await newToken())).toBe('accepted');
     expect(await judge(verifier, await mintWith({ status: 'nonsense' }))).toBe('accepted');
     expect(fetches()).toBe(0);

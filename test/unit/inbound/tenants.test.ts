@@ -7,6 +7,9 @@ interface Template {
   readonly issuer: string;
   readonly tenants?: readonly string[];
   readonly jwksUri?: string;
+  readonly discovery?: string;
+  readonly secret?: string;
+  readonly introspection?: { readonly endpoint?: string; readonly clientId?: string } | true;
   readonly algorithms?: readonly string[];
 }
 
@@ -45,7 +48,51 @@ describe('expandTenants', () => {
     expect(found).toEqual([{ issuer: 'https://a.login.example/a', jwksUri: 'https://login.example/keys' }]);
   });
 
+  it('fills discovery and the introspection endpoint too, and changes nothing that was given', () => {
+    const template = Object.freeze({
+      issuer,
+      tenants: ['a'],
+      discovery: 'https://login.example/{tenant}/.well-known/openid-configuration',
+      introspection: Object.freeze({ endpoint: 'https://login.example/{tenant}/introspect', clientId: 'b' }),
+    });
+    expect(expand(template)).toEqual([
+      {
+        issuer: 'https://login.example/a/v2.0',
+        discovery: 'https://login.example/a/.well-known/openid-configuration',
+        introspection: { endpoint: 'https://login.example/a/introspect', clientId: 'b' },
+      },
+    ]);
+    expect(expand({ issuer, tenants: ['a'], introspection: true })).toMatchObject([{ introspection: true }]);
+  });
+
   it.each<[string, Template, string]>([
+    [
+      'a secret that all tenants would share',
+      { issuer, tenants: ['a', 'b'], secret: 'a secret of thirty-two bytes or more' },
+      'secret must be',
+    ],
+    ['a place of another name', { issuer: 'https://login.example/{tenantid}/v2.0' }, 'issuer must be'],
+    ['a place in other letters', { issuer: 'https://login.example/{Tenant}' }, 'issuer must be'],
+    [
+      'a place of another name beside a right one',
+      { issuer: 'https://{region}.login.example/{tenant}', tenants: ['a'] },
+      'issuer must be',
+    ],
+    [
+      'a place of another name in the key set',
+      { issuer, tenants: ['a'], jwksUri: 'https://login.example/{tenantid}/keys' },
+      'jwksUri must be',
+    ],
+    [
+      'a place in discovery without tenants',
+      { issuer: 'https://login.example', discovery: 'https://login.example/{tenant}/metadata' },
+      'discovery must be',
+    ],
+    [
+      'a place in the introspection endpoint without tenants',
+      { issuer: 'https://login.example', introspection: { endpoint: 'https://login.example/{tenant}/i' } },
+      'introspection.endpoint must be',
+    ],
     ['a place without tenants', { issuer }, 'tenants must be given, since issuer holds {tenant}'],
     [
       'a place in the key set alone',

@@ -1,6 +1,12 @@
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { createVerifier, type ServiceAuthEvent, type VerifierOptions } from '../../../src/index.ts';
+import {
+  createGuard,
+  createVerifier,
+  type ServiceAuthEvent,
+  type TrustedIssuer,
+  type VerifierOptions,
+} from '../../../src/index.ts';
 import { judge } from '../../helpers/judge.ts';
 import { audience, createKey, issuer, mint, nowMs, nowSeconds, sharedSecret } from '../../helpers/tokens.ts';
 
@@ -168,7 +174,16 @@ describe('options', () => {
       /algorithms must be one of 'HS256'/,
     ],
     [{ audience: 1 }, /audience must be/],
+    [{ audience: [] }, /audience must be .*or null for any/],
     [{ typ: [] }, /typ must be/],
+    [{ typ: 'at-jwt' }, /typ must be 'at\+jwt', 'any' or types of other tokens; got "at-jwt"/],
+    [{ typ: 'atjwt' }, /typ must be 'at\+jwt'/],
+    [{ typ: 'application/at jwt' }, /typ must be 'at\+jwt'/],
+    [{ typ: 'Any' }, /typ must be 'at\+jwt', 'any'/],
+    [{ typ: ['any'] }, /typ must be 'at\+jwt', 'any'/],
+    [{ resourceMetadata: 'javascript:alert(1)' }, /resourceMetadata must be an https URL/],
+    [{ resourceMetadata: 'http://orders.example/metadata' }, /resourceMetadata must be an https URL/],
+    [{ resourceMetadata: 'https://orders.example/\r\nX: y' }, /resourceMetadata must be/],
     [
       { clockToleranceSeconds: -1 },
       /clockToleranceSeconds must be a number of seconds from 0 to 600; got -1/,
@@ -188,10 +203,57 @@ describe('options', () => {
     expect(make).toThrow(message);
   });
 
+  it.each([
+    { typ: 'at+jwt' },
+    { typ: 'application/AT+JWT' },
+    { typ: ['at+jwt', 'jwt'] },
+    { typ: 'example.token+jwt' },
+    { resourceMetadata: 'http://127.0.0.1:3000/metadata' },
+    { resourceMetadata: 'https://orders.example/.well-known/oauth-protected-resource' },
+  ])('%j is none', (option) => {
+    expect(() => createVerifier({ ...base, ...option })).not.toThrow();
+  });
+
+  it.each([
+    'secret',
+    'jwks',
+    'jwksUri',
+    'introspection',
+    'statusList',
+    'tenants',
+    'discovery',
+    'algorithms',
+    'claims',
+  ])('a member of an issuer without a value is named: %s', (name) => {
+    for (const value of [undefined, null]) {
+      const trusted = { issuer, [name]: value } as unknown as TrustedIssuer;
+      const make = () => createVerifier({ ...base, issuer: trusted });
+      expect(make).toThrow(TypeError);
+      expect(make).toThrow(`createVerifier: issuer.${name} is ${value}; leave it out`);
+    }
+  });
+
+  it('a policy that asks for dpop is a mistake where dpop is switched off', async () => {
+    const verifier = createVerifier({ ...base, dpop: false });
+    expect(() => verifier.guard({ senderConstrained: 'dpop' })).toThrow(/senderConstrained must be/);
+    expect(() => createGuard({ ...base, dpop: false, senderConstrained: 'dpop' })).toThrow(TypeError);
+    expect(() => verifier.guard({ senderConstrained: 'mtls' })).not.toThrow();
+  });
+
+  it('a guard names no function that was not called, and drops no check', () => {
+    expect(() => createGuard({ ...base, scopes: 'a' } as object)).toThrow(
+      /^serviceAuth: unknown option scopes in options; did you mean scope\?/,
+    );
+    const unset = { ...base, clients: undefined } as unknown as VerifierOptions;
+    expect(() => createGuard(unset)).toThrow(/^policy: clients is undefined; leave it out/);
+  });
+
   it('come from the environment where they are missing, and a missing variable is named', async () => {
     expect(() => createVerifier()).toThrow(/issuer is required; give it or set SERVICE_AUTH_ISSUER/);
     vi.stubEnv('SERVICE_AUTH_ISSUER', ` ${issuer}  https://second.example `);
-    expect(() => createVerifier()).toThrow(/audience is required; give it or set SERVICE_AUTH_AUDIENCE/);
+    expect(() => createVerifier()).toThrow(
+      /audience is required; give it or set SERVICE_AUTH_AUDIENCE; null is for any/,
+    );
     vi.stubEnv('SERVICE_AUTH_AUDIENCE', `${audience} https://stock.example`);
     const fetch = async (url: string): Promise<Response> =>
       Response.json(url.endsWith('/jwks') ? jwks : { issuer, jwks_uri: jwksUri });

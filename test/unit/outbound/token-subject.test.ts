@@ -106,7 +106,7 @@ describe('threat 17: cache keys never collide', () => {
     ['no audience and the word null', {}, { audience: 'null' }],
     ['a token that is bound to a key and one that is not', { dpop: true }, {}],
     ['tokens for two callers', { exchange: exchangeOf('a') }, { exchange: exchangeOf('b') }],
-    ['a token for a caller and the service\'s own', { exchange: exchangeOf('') }, {}],
+    ["a token for a caller and the service's own", { exchange: exchangeOf('') }, {}],
     [
       'names and values',
       { extraParameters: [['a', 'b']] as const },

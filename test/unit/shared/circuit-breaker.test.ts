@@ -106,4 +106,56 @@ describe('createCircuitBreaker', () => {
     clock.time += 1;
     expect(breaker.waitMs()).toBe(0);
   });
+
+  it('what passed says nothing: it ends a probe, and neither closes nor opens', () => {
+    const { breaker, clock, fail } = start();
+    for (let count = 0; count < 4; count++) {
+      fail(1);
+      breaker.passed();
+    }
+    expect(breaker.state()).toMatchObject({ state: 'closed', failures: 4 });
+    fail(1);
+    expect(breaker.state().state).toBe('open');
+    clock.time += 1000;
+    expect(breaker.waitMs()).toBe(0);
+    expect(breaker.waitMs()).toBe(1000);
+    breaker.passed();
+    expect(breaker.state()).toMatchObject({ state: 'half-open', failures: 5 });
+    expect(breaker.waitMs()).toBe(0);
+  });
+
+  it('a suspect waits twice as long for a probe, which leaves the others their turn', () => {
+    const { breaker, clock, fail } = start();
+    expect(breaker.waitMs(true)).toBe(0);
+    fail(5);
+    expect(breaker.waitMs(true)).toBe(2000);
+    clock.time += 1500;
+    expect(breaker.waitMs(true)).toBe(500);
+    expect(breaker.waitMs()).toBe(0);
+    breaker.passed();
+    clock.time += 500;
+    expect(breaker.waitMs(true)).toBe(0);
+  });
+
+  it('a clock that is set back makes no wait longer, neither for a call nor for a probe', () => {
+    const { breaker, clock, fail } = start();
+    fail(5);
+    clock.time -= 3_600_000;
+    expect(breaker.state().state).toBe('half-open');
+    expect(breaker.waitMs()).toBe(0);
+    expect(breaker.waitMs()).toBe(1000);
+    clock.time -= 3_600_000;
+    expect(breaker.waitMs()).toBe(0);
+    breaker.succeeded();
+    expect(breaker.state().state).toBe('closed');
+  });
+
+  it('a clock that is set back does not keep failures from opening it again', () => {
+    const { breaker, clock, fail } = start();
+    fail(5);
+    clock.time -= 3_600_000;
+    expect(breaker.waitMs()).toBe(0);
+    fail(1);
+    expect(breaker.state()).toMatchObject({ state: 'open', retryAt: clock.time + 2000 });
+  });
 });

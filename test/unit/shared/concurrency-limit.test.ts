@@ -1,9 +1,15 @@
-import { describe, expect, it } from 'vitest';
-import { createConcurrencyLimit } from '../../../src/shared/concurrency-limit.ts';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { type ConcurrencyLimit, createConcurrencyLimit } from '../../../src/shared/concurrency-limit.ts';
+
+function start(atOnce: number, mostWaiting: number, longestWaitMs = 1000): ConcurrencyLimit {
+  return createConcurrencyLimit({ atOnce, mostWaiting, longestWaitMs, refusal: () => new Error('no room') });
+}
+
+afterEach(() => vi.useRealTimers());
 
 describe('createConcurrencyLimit', () => {
   it('runs no more than the bound at once, and what waits in its order', async () => {
-    const limit = createConcurrencyLimit(2, 10);
+    const limit = start(2, 10);
     const begun: number[] = [];
     const ends: (() => void)[] = [];
     const runs = [0, 1, 2, 3].map((job) =>
@@ -26,11 +32,11 @@ describe('createConcurrencyLimit', () => {
   });
 
   it('refuses at once when nothing more may wait, and takes work again later', async () => {
-    const limit = createConcurrencyLimit(1, 1);
+    const limit = start(1, 1);
     let end: () => void = () => {};
     const first = limit.run(() => new Promise<void>((resolve) => (end = resolve)));
     const second = limit.run(async () => 'second');
-    expect(limit.run(async () => 'third')).toBeUndefined();
+    expect(() => limit.run(async () => 'third')).toThrow('no room');
     end();
     await first;
     expect(await second).toBe('second');
@@ -38,7 +44,7 @@ describe('createConcurrencyLimit', () => {
   });
 
   it('work that fails gives its place back, as does work that throws at once', async () => {
-    const limit = createConcurrencyLimit(1, 5);
+    const limit = start(1, 5);
     const failures = [
       limit.run(() => Promise.reject(new Error('one'))),
       limit.run(() => {
@@ -49,5 +55,30 @@ describe('createConcurrencyLimit', () => {
     await expect(failures[0]).rejects.toThrow('one');
     await expect(failures[1]).rejects.toThrow('two');
     expect(await good).toBe('three');
+  });
+
+  it('whose turn does not come in time is refused, and never begins', async () => {
+    vi.useFakeTimers();
+    const limit = start(1, 2, 50);
+    let end: () => void = () => {};
+    const first = limit.run(() => new Promise<void>((resolve) => (end = resolve)));
+    const begun: string[] = [];
+    const job = (name: string) => async (): Promise<string> => {
+      begun.push(name);
+      return name;
+    };
+    const early = limit.run(job('early'));
+    const refused = expect(early).rejects.toThrow('no room');
+    await vi.advanceTimersByTimeAsync(49);
+    const late = limit.run(job('late'));
+    await vi.advanceTimersByTimeAsync(1);
+    await refused;
+    // Its place among those that wait is free again.
+    const third = limit.run(job('third'));
+    end();
+    await first;
+    expect(await Promise.all([late, third])).toEqual(['late', 'third']);
+    expect(begun).toEqual(['late', 'third']);
+    expect(vi.getTimerCount()).toBe(0);
   });
 });

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { EventBody } from '../../../src/events.ts';
 import { type Jwk, keyAlgorithms } from '../../../src/shared/crypto.ts';
 import { createRemoteKeySet, type KeySet, parseKeySet } from '../../../src/shared/key-set.ts';
@@ -157,5 +157,68 @@ describe('a key set that is fetched', () => {
     expect(set.state()?.stale).toBe(false);
     time += 1;
     expect(set.state()?.stale).toBe(true);
+  });
+});
+
+describe('on WebCrypto, which says late that it cannot take a key', () => {
+  /** A point that is not on the curve: of the right type and length, and no key. */
+  const broken: Jwk = { ...ec.publicJwk, y: ec.publicJwk.x ?? '' };
+  let time = 0;
+  let keys: readonly Jwk[] = [];
+  let events: EventBody[] = [];
+  let keySet: KeySet;
+
+  async function load() {
+    vi.resetModules();
+    const getBuiltinModule = vi.spyOn(process, 'getBuiltinModule').mockReturnValue(undefined as never);
+    const module = await import('../../../src/shared/key-set.ts');
+    getBuiltinModule.mockRestore();
+    return module.createRemoteKeySet;
+  }
+  afterAll(() => vi.resetModules());
+
+  beforeEach(async () => {
+    time = 0;
+    events = [];
+    const create = await load();
+    keySet = create({
+      issuer: 'https://issuer.example',
+      jwksUri: () => 'https://issuer.example/jwks',
+      algorithms: keyAlgorithms,
+      fetch: async () => Response.json({ keys }),
+      now: () => time,
+      timeoutMs: 1000,
+      emit: (event) => events.push(event),
+    });
+  });
+
+  it('a set of such keys is none', async () => {
+    keys = [broken];
+    await expect(keySet.load()).rejects.toMatchObject({ code: 'response_malformed' });
+    expect(events).toMatchObject([{ type: 'keys.refresh_failed' }]);
+  });
+
+  it('a set of such keys does not replace the last good one', async () => {
+    keys = [ec.publicJwk];
+    await keySet.load();
+    const [good] = await keySet.find('ES256', 'ec');
+    keys = [broken];
+    time += 11 * 60_000;
+    await keySet.load();
+    expect(events.map(({ type }) => type)).toEqual(['keys.refreshed', 'keys.refresh_failed', 'keys.stale']);
+    expect(await keySet.find('ES256', 'ec')).toEqual([good]);
+    expect(good?.retired).toBe(false);
+  });
+
+  it('such a key is ignored beside good ones', async () => {
+    keys = [{ ...broken, kid: 'broken' }, ec.publicJwk, rsa.publicJwk];
+    await keySet.load();
+    expect(events).toMatchObject([{ type: 'keys.refreshed', keys: 2, ignored: 1 }]);
+    const [key] = await keySet.find('ES256', 'ec');
+    const token = await ec.sign({}, {});
+    const end = token.lastIndexOf('.');
+    const signature = Uint8Array.from(Buffer.from(token.slice(end + 1), 'base64url'));
+    expect(await key?.verify(token.slice(0, end), signature)).toBe(true);
+    expect(await keySet.find('RS256', 'rsa')).toHaveLength(1);
   });
 });

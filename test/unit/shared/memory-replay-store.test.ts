@@ -1,5 +1,7 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   createMemoryReplayStore,
   type MemoryReplayStoreOptions,
@@ -9,11 +11,18 @@ const start = 1_800_000_000_000;
 
 function createStore(options: MemoryReplayStoreOptions = {}) {
   let time = start;
-  const store = createMemoryReplayStore({ now: () => time, ...options });
+  let elapsed = 0;
+  const store = createMemoryReplayStore({ now: () => time, monotonicNow: () => elapsed, ...options });
   return {
     advance(ms: number): void {
       time += ms;
+      elapsed += ms;
     },
+    /** Sets the clock, while no time passes. */
+    jump(ms: number): void {
+      time += ms;
+    },
+    store,
     record: (jkt: string, jti: string, liveMs = 65_000) =>
       store.record({ jkt, jti, expiresAt: time + liveMs }),
   };
@@ -75,7 +84,7 @@ describe('createMemoryReplayStore', () => {
     expect(record('modest', 'c')).toBe('recorded');
   });
 
-  it('counts a key in both generations', () => {
+  it('counts a key through every second', () => {
     const { record, advance } = createStore({ maxProofsPerKey: 2 });
     record('key', 'a');
     advance(10_000);
@@ -92,6 +101,113 @@ describe('createMemoryReplayStore', () => {
     }
   });
 
+  describe('a clock that is set', () => {
+    it('forward for a moment and back forgets nothing, whatever is recorded meanwhile', () => {
+      const { store, record, advance, jump } = createStore();
+      const proof = { jkt: 'key', jti: 'a', expiresAt: start + 65_000 };
+      expect(store.record(proof)).toBe('recorded');
+      jump(3_600_000);
+      for (let count = 0; count < 10; count++) {
+        expect(record('key', `ahead ${count}`)).toBe('recorded');
+        advance(1000);
+      }
+      jump(-3_600_000);
+      expect(store.record(proof)).toBe('replayed');
+      advance(54_000);
+      expect(store.record(proof)).toBe('replayed');
+    });
+
+    it('back, by an hour and for good, forgets nothing either', () => {
+      const { store, record, advance, jump } = createStore();
+      const proof = { jkt: 'key', jti: 'a', expiresAt: start + 65_000 };
+      expect(store.record(proof)).toBe('recorded');
+      jump(-3_600_000);
+      for (let minute = 0; minute < 60; minute++) {
+        expect(store.record(proof)).toBe('replayed');
+        advance(60_000);
+        expect(record('key', `${minute}`)).toBe('recorded');
+      }
+      expect(store.record(proof)).toBe('replayed');
+    });
+
+    it('does not keep entries for longer than they live, once it is right again', () => {
+      const { record, advance, jump } = createStore({ maxProofs: 2 });
+      record('key', 'a');
+      jump(3_600_000);
+      record('key', 'b');
+      expect(record('key', 'c')).toBe('full');
+      advance(70_000);
+      expect(record('key', 'c')).toBe('recorded');
+      expect(record('key', 'd')).toBe('recorded');
+      expect(record('key', 'e')).toBe('full');
+    });
+  });
+
+  it('has room for all that one key can prove alive: what is dead does not count', () => {
+    const { record, advance } = createStore({ maxProofsPerKey: 6700 });
+    const answers = new Set<unknown>();
+    for (let step = 0; step < 40_000; step++) {
+      advance(10);
+      answers.add(record('busy', `${step}`));
+    }
+    // 6500 of them are alive at any time, and 6600 where the last second counts whole.
+    expect(answers).toEqual(new Set(['recorded']));
+  });
+
+  it('has room at once after an hour without proofs, however full it was', () => {
+    const { record, advance } = createStore({ maxProofs: 1000 });
+    for (let count = 0; count < 1000; count++) record(`key ${count % 7}`, `${count}`);
+    expect(record('key 0', 'more')).toBe('full');
+    advance(3_600_000);
+    for (let count = 0; count < 1000; count++) expect(record('one', `${count}`)).toBe('recorded');
+    expect(record('one', 'more')).toBe('full');
+  });
+
+  it('lets only what is dead go to make room, one key beside another', () => {
+    const { record, advance } = createStore({ maxProofs: 4 });
+    expect([record('a', '1', 10_000), record('b', '1'), record('a', '2', 10_000), record('b', '2')]).toEqual(
+      Array(4).fill('recorded'),
+    );
+    expect(record('c', '1')).toBe('full');
+    advance(10_000);
+    expect([record('c', '1'), record('c', '2'), record('c', '3')]).toEqual(['recorded', 'recorded', 'full']);
+    expect([record('b', '1'), record('b', '2')]).toEqual(['replayed', 'replayed']);
+  });
+
+  describe('a long jti', () => {
+    const long = (end: string): string => `${'\u20ac'.repeat(239)}${end}`;
+
+    it('is known again, and told from others that differ in their last character alone', async () => {
+      const { record } = createStore();
+      const answers = [record('key', long('a')), record('key', long('a')), record('key', long('b'))];
+      expect(await Promise.all(answers)).toEqual(['recorded', 'replayed', 'recorded']);
+      expect(await record('other', long('a'))).toBe('recorded');
+    });
+
+    it('takes little more memory than a short one', () => {
+      const { record } = createStore();
+      const before = heapBytes();
+      const count = 20_000;
+      for (let at = 0; at < count; at++) record('key', long(`${at}`.padStart(17, '0')));
+      expect((heapBytes() - before) / count).toBeLessThan(256);
+      expect(record('key', long('0'.padStart(17, '0')))).toBe('replayed');
+    });
+  });
+
+  it('goes by the clock of the runtime that is never set, where none is given', () => {
+    vi.useFakeTimers({ now: start });
+    const store = createMemoryReplayStore();
+    const proof = { jkt: 'key', jti: 'a', expiresAt: start + 65_000 };
+    expect(store.record(proof)).toBe('recorded');
+    vi.setSystemTime(start + 3_600_000);
+    expect(store.record({ ...proof, jti: 'b' })).toBe('recorded');
+    vi.setSystemTime(start);
+    expect(store.record(proof)).toBe('replayed');
+    vi.advanceTimersByTime(66_000);
+    expect(store.record(proof)).toBe('recorded');
+    vi.useRealTimers();
+  });
+
   it('answers as a store that keeps everything would, for proofs that are alive', () => {
     const steps = fc.array(
       fc.record({
@@ -99,17 +215,22 @@ describe('createMemoryReplayStore', () => {
         jti: fc.constantFrom('1', '2', '3', '4', '5'),
         liveMs: fc.integer({ min: 1, max: 100_000 }),
         afterMs: fc.integer({ min: 0, max: 50_000 }),
+        /** How far ahead the clock is for one proof that comes meanwhile. */
+        aheadMs: fc.constantFrom(0, 0, 10_000, 3_600_000),
       }),
       { maxLength: 60 },
     );
     fc.assert(
       fc.property(steps, (list) => {
-        const { record, advance } = createStore();
+        const { record, advance, jump } = createStore();
         const deadAt = new Map<string, number>();
         let time = 0;
-        for (const { jkt, jti, liveMs, afterMs } of list) {
+        for (const { jkt, jti, liveMs, afterMs, aheadMs } of list) {
           advance(afterMs);
           time += afterMs;
+          jump(aheadMs);
+          if (aheadMs > 0) record('ahead', `${time}`);
+          jump(-aheadMs);
           const name = JSON.stringify([jkt, jti]);
           const answer = record(jkt, jti, liveMs);
           if ((deadAt.get(name) ?? 0) > time) expect(answer).toBe('replayed');
@@ -126,9 +247,16 @@ describe('createMemoryReplayStore', () => {
     ['a number in a string', { maxProofs: '100' }, 'maxProofs'],
     ['NaN', { maxProofsPerKey: Number.NaN }, 'maxProofsPerKey'],
     ['a clock that is none', { now: 5 }, 'now'],
+    ['a second clock that is none', { monotonicNow: 5 }, 'monotonicNow'],
     ['an unknown option', { maxProof: 5 }, 'maxProofs'],
   ])('refuses %s', (_name, options, named) => {
     expect(() => createMemoryReplayStore(options)).toThrow(TypeError);
     expect(() => createMemoryReplayStore(options)).toThrow(named);
   });
 });
+
+function heapBytes(): number {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
+  return process.memoryUsage().heapUsed;
+}
