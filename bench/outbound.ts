@@ -18,15 +18,15 @@ type Call = () => Promise<unknown>;
 
 /** Over the global `fetch`, which is the floor; other libraries go over it, too. */
 export async function outboundFetch(): Promise<readonly Contender[]> {
-  const origin = await startServer();
-  const token = await askForToken(origin);
-  const url = origin + path;
-  const authedFetch = createAuthedFetch({ ...optionsFor(origin), targets: [origin] });
+  const servers = await startServers();
+  const token = await askForToken(servers);
+  const url = servers.service + path;
+  const authedFetch = createAuthedFetch(optionsFor(servers));
   const headers = { authorization: `Bearer ${token}` };
   return [
     calls('floor: global fetch, the same header each time', async () => read(await fetch(url, { headers }))),
     calls('service-auth, authedFetch', async () => read(await authedFetch(url))),
-    calls('service-auth/undici, pool.request', viaInterceptor(origin)),
+    calls('service-auth/undici, pool.request', viaInterceptor(servers)),
     calls('openid-client, fetchProtectedResource', viaOpenidClient(token, url)),
     ...(await viaOauth4webapi(token, url)),
   ];
@@ -34,20 +34,20 @@ export async function outboundFetch(): Promise<readonly Contender[]> {
 
 /** Over a pool of undici, which is the floor. */
 export async function outboundUndici(): Promise<readonly Contender[]> {
-  const origin = await startServer();
-  const pool = new Pool(origin, { connections: AT_ONCE });
-  const headers = { authorization: `Bearer ${await askForToken(origin)}` };
+  const servers = await startServers();
+  const pool = new Pool(servers.service, { connections: AT_ONCE });
+  const headers = { authorization: `Bearer ${await askForToken(servers)}` };
   return [
     calls('floor: undici, pool.request, the same header each time', () => request(pool, headers)),
-    calls('service-auth/undici, pool.request', viaInterceptor(origin)),
+    calls('service-auth/undici, pool.request', viaInterceptor(servers)),
   ];
 }
 
 /** As many clients as rounds, each with as many first calls at once as there are operations. */
 export async function outboundFirst(): Promise<readonly Contender[]> {
-  const origin = await startServer();
-  const headers = { authorization: `Bearer ${await askForToken(origin)}` };
-  const pool = new Pool(origin, { connections: AT_ONCE });
+  const servers = await startServers();
+  const headers = { authorization: `Bearer ${await askForToken(servers)}` };
+  const pool = new Pool(servers.service, { connections: AT_ONCE });
   return [
     {
       name: 'floor: undici, pool.request with a token',
@@ -56,13 +56,15 @@ export async function outboundFirst(): Promise<readonly Contender[]> {
     {
       name: 'service-auth, authedFetch, one token request for all',
       run: (_, count) => {
-        const authedFetch = createAuthedFetch({ ...optionsFor(origin), targets: [origin] });
-        return askingOnce(origin, () => together(count, async () => read(await authedFetch(origin + path))));
+        const authedFetch = createAuthedFetch(optionsFor(servers));
+        return askingOnce(servers, () =>
+          together(count, async () => read(await authedFetch(servers.service + path))),
+        );
       },
     },
     {
       name: 'service-auth/undici, one token request for all',
-      run: (_, count) => askingOnce(origin, () => together(count, viaInterceptor(origin, pool))),
+      run: (_, count) => askingOnce(servers, () => together(count, viaInterceptor(servers, pool))),
     },
   ];
 }
@@ -82,19 +84,19 @@ async function together(count: number, call: Call): Promise<void> {
   await Promise.all(Array.from({ length: count }, call));
 }
 
-async function askingOnce(origin: string, work: () => Promise<void>): Promise<void> {
-  const before = await tokenRequestsSoFar(origin);
+async function askingOnce(servers: Servers, work: () => Promise<void>): Promise<void> {
+  const before = await tokenRequestsSoFar(servers);
   await work();
-  const requests = (await tokenRequestsSoFar(origin)) - before;
+  const requests = (await tokenRequestsSoFar(servers)) - before;
   if (requests !== 1) throw new Error(`first calls at once made ${requests} token requests`);
 }
 
-function optionsFor(origin: string): AuthedFetchOptions {
-  return { tokenEndpoint: `${origin}/token`, clientId, clientSecret };
+function optionsFor({ issuer, service }: Servers): AuthedFetchOptions {
+  return { tokenEndpoint: `${issuer}/token`, clientId, clientSecret, targets: [service] };
 }
 
-function viaInterceptor(origin: string, pool = new Pool(origin, { connections: AT_ONCE })): Call {
-  const composed = pool.compose(authInterceptor({ ...optionsFor(origin), targets: [origin], origin }));
+function viaInterceptor(servers: Servers, pool = new Pool(servers.service, { connections: AT_ONCE })): Call {
+  const composed = pool.compose(authInterceptor({ ...optionsFor(servers), origin: servers.service }));
   return () => request(composed);
 }
 
@@ -128,30 +130,35 @@ async function viaOauth4webapi(token: string, url: string): Promise<readonly Con
   return [calls('oauth4webapi, protectedResourceRequest', call)];
 }
 
-async function askForToken(origin: string): Promise<string> {
-  const answer: unknown = await (await fetch(`${origin}/token`, { method: 'POST' })).json();
+async function askForToken({ issuer }: Servers): Promise<string> {
+  const answer: unknown = await (await fetch(`${issuer}/token`, { method: 'POST' })).json();
   const token =
     typeof answer === 'object' && answer !== null && 'access_token' in answer && answer.access_token;
   if (typeof token !== 'string') throw new Error('the issuer of the benchmark gave no token');
   return token;
 }
 
-async function tokenRequestsSoFar(origin: string): Promise<number> {
-  return Number(await (await fetch(origin)).text());
+async function tokenRequestsSoFar({ issuer }: Servers): Promise<number> {
+  return Number(await (await fetch(issuer)).text());
 }
 
-let started: Promise<string> | undefined;
+interface Servers {
+  readonly issuer: string;
+  readonly service: string;
+}
 
-/** One server for all tables, which ends with this process and does not hold it. */
-function startServer(): Promise<string> {
+let started: Promise<Servers> | undefined;
+
+/** The same for all tables; they end with this process and do not hold it. */
+function startServers(): Promise<Servers> {
   started ??= start();
   return started;
 }
 
-async function start(): Promise<string> {
+async function start(): Promise<Servers> {
   const server = fork(fileURLToPath(new URL('outbound-server.ts', import.meta.url)));
-  const [port]: unknown[] = await once(server, 'message');
+  const [servers] = (await once(server, 'message')) as [Servers];
   server.unref();
   server.channel?.unref();
-  return `http://127.0.0.1:${port}`;
+  return servers;
 }

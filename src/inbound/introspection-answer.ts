@@ -1,6 +1,6 @@
 /** What an introspection endpoint answered (RFC 7662 section 2.2), in JSON or as a signed JWT (RFC 9701). */
 import { isServiceAuthError, ServiceAuthError } from '../errors.ts';
-import { type BoundedAnswer, retryAfterMs } from '../shared/http.ts';
+import { type BoundedAnswer, retryAfterMs, withoutQuery } from '../shared/http.ts';
 import { isObject, type JsonObject, own, parseJsonObject } from '../shared/json.ts';
 import type { KeySet } from '../shared/key-set.ts';
 import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
@@ -32,23 +32,27 @@ export interface AnswerRules {
 export const ANSWER_TYPE = 'token-introspection+jwt';
 
 /**
- * Reads an answer whose `active` is true or false; `endpoint` is for messages.
+ * Reads an answer whose `active` is true or false; `url` is for messages.
  *
  * @throws ServiceAuthError (or rejects) `client_auth_failed`, `unexpected_status`, and what `KeySet.find` throws.
  */
 export function readAnswer(
   answer: BoundedAnswer,
-  endpoint: string,
+  url: string,
   rules: AnswerRules,
 ): MaybePromise<JsonObject | UnusableAnswer> {
   const { status, bytes, headers } = answer;
   if (status === 403 || isClientRefused(answer)) {
-    const message = `${endpoint} refused this service's own credentials (HTTP ${status}); check clientId and its secret`;
+    const message = `${withoutQuery(url)} refused this service's own credentials (HTTP ${status}); check clientId and its secret`;
     throw new ServiceAuthError('client_auth_failed', message, { status });
   }
   if (status !== 200) {
     const details = { status, retryAfterMs: retryAfterMs(headers, rules.now()) };
-    const error = new ServiceAuthError('unexpected_status', `${endpoint} answered ${status}`, details);
+    const error = new ServiceAuthError(
+      'unexpected_status',
+      `${withoutQuery(url)} answered ${status}`,
+      details,
+    );
     // Whoever sent a token that the endpoint refuses as a bad request must not stop calls for others.
     if (isRequestsFault(status)) return new UnusableAnswer(error, true);
     throw error;
@@ -57,7 +61,7 @@ export function readAnswer(
   return andThen(json, (found) => {
     if (found instanceof UnusableAnswer) return found;
     if (found !== undefined && typeof own(found, 'active') === 'boolean') return dropNulls(found);
-    return malformed(`${endpoint} did not answer with a JSON object that has active`);
+    return malformed(`${withoutQuery(url)} did not answer with a JSON object that has active`);
   });
 }
 

@@ -2,7 +2,7 @@
 import { isServiceAuthError, ServiceAuthError } from '../errors.ts';
 import { authenticateClient, type ClientAuth } from '../shared/client-auth.ts';
 import { within } from '../shared/deadline.ts';
-import { type BoundedAnswer, requestBytes, withoutQuery } from '../shared/http.ts';
+import { type BoundedAnswer, requestBytes } from '../shared/http.ts';
 import type { JsonObject } from '../shared/json.ts';
 import type { MaybePromise } from '../shared/maybe-async.ts';
 import type { Transport } from '../shared/transport.ts';
@@ -81,7 +81,7 @@ export function createIntrospectionCall(options: IntrospectionCallOptions): Intr
 
   return async (token, leftMs) => {
     const limitMs = (): number => Math.max(Math.ceil(Math.min(timeoutMs, leftMs())), 1);
-    const url = await findEndpoint(options.endpoint(), limitMs());
+    const url = await findEndpoint(options.endpoint(), limitMs);
     try {
       const first = await prepare(token, url, taken, limitMs());
       let answer = await send(first, limitMs());
@@ -90,7 +90,7 @@ export function createIntrospectionCall(options: IntrospectionCallOptions): Intr
         answer = await send(other, limitMs());
         if (!isClientRefused(answer)) taken = other.refusals;
       }
-      return await readAnswer(answer, withoutQuery(url), options);
+      return await readAnswer(answer, url, options);
     } catch (error) {
       const isTooLarge = isServiceAuthError(error) && error.code === 'response_too_large';
       if (isTooLarge && error.status === 200) return new UnusableAnswer(error, false);
@@ -99,9 +99,10 @@ export function createIntrospectionCall(options: IntrospectionCallOptions): Intr
   };
 }
 
-function findEndpoint(endpoint: MaybePromise<string>, limitMs: number): MaybePromise<string> {
+function findEndpoint(endpoint: MaybePromise<string>, limitMs: () => number): MaybePromise<string> {
   if (typeof endpoint === 'string') return endpoint;
-  return within(limitMs, endpoint, () => {
-    throw new ServiceAuthError('timeout', `the introspection endpoint was not known within ${limitMs} ms`);
+  const ms = limitMs();
+  return within(ms, endpoint, () => {
+    throw new ServiceAuthError('timeout', `the introspection endpoint was not known within ${ms} ms`);
   });
 }

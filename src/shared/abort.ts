@@ -79,7 +79,38 @@ function watch(signal: EndSignal): Watcher {
 export function unlessAborted<T>(promise: Promise<T>, signal: EndSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {
-    const off = onAbort(signal, () => reject(signal.reason));
-    promise.then(resolve, reject).finally(off);
+    const waiter: Waiter<T> = { resolve, reject, off: undefined };
+    waiter.off = onAbort(signal, () => {
+      reject(signal.reason);
+      release(waiter);
+    });
+    settleWith(promise, waiter);
   });
+}
+
+interface Waiter<T> {
+  resolve: ((value: T) => void) | undefined;
+  reject: ((error: unknown) => void) | undefined;
+  off: (() => void) | undefined;
+}
+
+/** Apart, so that what is waited for, which may last, holds nothing of those who wait no longer. */
+function settleWith<T>(promise: Promise<T>, waiter: Waiter<T>): void {
+  promise.then(
+    (value) => {
+      waiter.resolve?.(value);
+      release(waiter);
+    },
+    (error: unknown) => {
+      waiter.reject?.(error);
+      release(waiter);
+    },
+  );
+}
+
+function release<T>(waiter: Waiter<T>): void {
+  waiter.off?.();
+  waiter.off = undefined;
+  waiter.resolve = undefined;
+  waiter.reject = undefined;
 }
