@@ -44,7 +44,8 @@ export interface AuthInterceptor {
  * fastest way to call them on Node. For `compose` of undici 7 or later.
  *
  * Compose `dns` before it and `retry`, `redirect` behind it: these then lead every attempt and every hop through it,
- * and a redirect to what is no target ends with `untrusted_target`. Requests fail with the errors of `authedFetch`.
+ * and a redirect to what is no target ends with `untrusted_target`; one to another target gets that one's own token.
+ * Requests fail with the errors of `authedFetch`.
  * One that was refused for its token is sent once more if its body is text, bytes or nothing; that of `undici.fetch`
  * is always a stream. Not checked: the answers of the services. RFC 6749 section 4.4, RFC 6750, RFC 8707, RFC 9449.
  *

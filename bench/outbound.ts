@@ -35,7 +35,7 @@ export async function outboundFetch(): Promise<readonly Contender[]> {
 /** Over a pool of undici, which is the floor. */
 export async function outboundUndici(): Promise<readonly Contender[]> {
   const servers = await startServers();
-  const pool = new Pool(servers.service, { connections: AT_ONCE });
+  const pool = new Pool(servers.service, { connections: AT_ONCE, keepAliveTimeout: 60_000 });
   const headers = { authorization: `Bearer ${await askForToken(servers)}` };
   return [
     calls('floor: undici, pool.request, the same header each time', () => request(pool, headers)),
@@ -47,7 +47,7 @@ export async function outboundUndici(): Promise<readonly Contender[]> {
 export async function outboundFirst(): Promise<readonly Contender[]> {
   const servers = await startServers();
   const headers = { authorization: `Bearer ${await askForToken(servers)}` };
-  const pool = new Pool(servers.service, { connections: AT_ONCE });
+  const pool = new Pool(servers.service, { connections: AT_ONCE, keepAliveTimeout: 60_000 });
   return [
     {
       name: 'floor: undici, pool.request with a token',
@@ -95,7 +95,10 @@ function optionsFor({ issuer, service }: Servers): AuthedFetchOptions {
   return { tokenEndpoint: `${issuer}/token`, clientId, clientSecret, targets: [service] };
 }
 
-function viaInterceptor(servers: Servers, pool = new Pool(servers.service, { connections: AT_ONCE })): Call {
+function viaInterceptor(
+  servers: Servers,
+  pool = new Pool(servers.service, { connections: AT_ONCE, keepAliveTimeout: 60_000 }),
+): Call {
   const composed = pool.compose(authInterceptor({ ...optionsFor(servers), origin: servers.service }));
   return () => request(composed);
 }

@@ -33,7 +33,7 @@ const tables: readonly Table[] = [
   { name: 'replay 1000000', operations: 50_000, contenders: () => replay(1_000_000) },
   { name: 'introspection', operations: 2000, contenders: introspection },
   { name: 'introspection, one token', operations: 1000, contenders: introspectionShared },
-  { name: 'outbound, fetch', operations: 2000, contenders: outboundFetch },
+  { name: 'outbound, fetch', operations: 4000, contenders: outboundFetch },
   { name: 'outbound, undici', operations: 5000, contenders: outboundUndici },
   { name: 'outbound, first calls', operations: 1000, contenders: outboundFirst },
 ];

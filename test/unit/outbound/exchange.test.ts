@@ -272,6 +272,12 @@ describe('a subject that is bound to a key', () => {
     expect(asked(network)).toHaveLength(2);
   });
 
+  it('is not answered from memory with what an unbound one of the same text got', async () => {
+    const { tokens } = createBench({ dpop: true }, () => tokenAnswer('free'));
+    expect((await tokens.exchange({ subjectToken: 'alice' })).tokenType).toBe('Bearer');
+    expect(await rejection(tokens.exchange({ subjectToken: bound }))).toMatchObject({ code: 'binding_lost' });
+  });
+
   it('stays bound on calls, even to a target without DPoP', async () => {
     const { call, network } = createBench({ targets: [{ origin: orders, dpop: false }] });
     const response = await call.onBehalfOf(bound)(`${orders}/`);
