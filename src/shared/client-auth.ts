@@ -121,7 +121,7 @@ export function clientSecretBasic(secret: Secret, options: ClientSecretBasicOpti
   const { encoding = 'form' } = check.object('options', options, ['encoding']);
   const raw = check.oneOf('encoding', encoding, ['form', 'raw']) === 'raw';
   const encode = raw ? (text: string) => text : formEncode;
-  let last = { clientId: '', password: '', header: '' };
+  let last = { clientId: '', password: '', header: '', used: credentialUsed('') };
   return ({ clientId, headers, refusals }) => {
     // Without encoding, the first colon ends the id, wherever it stands (RFC 7617 section 2).
     if (raw && clientId.includes(':')) {
@@ -130,11 +130,12 @@ export function clientSecretBasic(secret: Secret, options: ClientSecretBasicOpti
     return andThen(read(refusals), (password) => {
       if (last.clientId !== clientId || last.password !== password) {
         const header = `Basic ${encodeBase64(`${encode(clientId)}:${encode(password)}`)}`;
-        last = { clientId, password, header };
+        const isSpecial = formEncode(`${clientId}${password}`) !== `${clientId}${password}`;
+        const used = credentialUsed(password, isSpecial ? (raw ? RAW_HINT : FORM_HINT) : undefined);
+        last = { clientId, password, header, used };
       }
       headers.authorization = last.header;
-      const isSpecial = formEncode(`${clientId}${password}`) !== `${clientId}${password}`;
-      return credentialUsed(password, isSpecial ? (raw ? RAW_HINT : FORM_HINT) : undefined);
+      return last.used;
     });
   };
 }
