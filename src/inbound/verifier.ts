@@ -112,12 +112,12 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
   let isClosed = false;
 
   function authorize(request: AuthRequest, policy: CompiledPolicy): MaybePromise<AuthOutcome> {
-    const outcome = judgeRequest(request, policy);
+    const outcome = readRequest(request, policy);
     if (nonces === undefined) return outcome;
     return andThen(outcome, (given) => andThen(nonces.current(), (nonce) => withNonce(given, nonce)));
   }
 
-  function judgeRequest(request: AuthRequest, policy: CompiledPolicy): MaybePromise<AuthOutcome> {
+  function readRequest(request: AuthRequest, policy: CompiledPolicy): MaybePromise<AuthOutcome> {
     const credentials = readCredentials(request.headers.get('authorization'), takesDpop);
     if (credentials === undefined || credentials instanceof Fault) {
       if (policy.optional && areNone(credentials)) return anonymous;
@@ -125,25 +125,25 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
       return outcomes.rejected(fault, policy, undefined);
     }
     const { scheme, token } = credentials;
-    return decide({ token, scheme, policy, request, since: tokens.invalidations() });
+    return verifyPresented({ token, scheme, policy, request, since: tokens.invalidations() });
   }
 
   /** The one corridor of every token: verified (or found verified), its binding proven, then judged by the policy. */
-  function decide(presented: Presented): MaybePromise<AuthOutcome> {
+  function verifyPresented(presented: Presented): MaybePromise<AuthOutcome> {
     try {
       if (isClosed) return outcomes.undecided(closed());
       const known = tokens.find(presented.token);
       const outcome =
         known !== undefined
-          ? judge(known, presented, true)
-          : andThen(tokens.verify(presented.token), (result) => judge(result, presented, false));
+          ? proveBinding(known, presented, true)
+          : andThen(tokens.verify(presented.token), (result) => proveBinding(result, presented, false));
       return outcome instanceof Promise ? outcome.catch(outcomes.undecided) : outcome;
     } catch (error) {
       return outcomes.undecided(error);
     }
   }
 
-  function judge(
+  function proveBinding(
     result: AcceptedToken | Fault,
     presented: Presented,
     cached: boolean,
@@ -153,20 +153,20 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
     const { binding, status } = result;
     // The path of nearly every request: nothing is bound and nothing has a status.
     if (binding === undefined && status === undefined && constraint.allowsUnbound(scheme)) {
-      return conclude(result, presented, cached, undefined);
+      return applyPolicy(result, presented, cached, undefined);
     }
     return andThen(status?.judge(), (fault) => {
       if (fault !== undefined) return outcomes.rejected(fault, policy, scheme);
       return andThen(constraint.check(result, scheme, request), (proof) =>
         proof instanceof Fault
           ? outcomes.rejected(proof, policy, scheme)
-          : conclude(result, presented, cached, proof),
+          : applyPolicy(result, presented, cached, proof),
       );
     });
   }
 
   /** The policy, and last of all the proof's record: a proof that was not good enough is not used up. */
-  function conclude(
+  function applyPolicy(
     accepted: AcceptedToken,
     presented: Presented,
     cached: boolean,
@@ -210,7 +210,7 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
         return outcomes.rejected(fault, compiled, scheme);
       }
       const since = tokens.invalidations();
-      return decide({ token, scheme, policy: compiled, request: undefined, since });
+      return verifyPresented({ token, scheme, policy: compiled, request: undefined, since });
     },
     async ready() {
       // Async, so that what one throws at once leaves no rejection of another without a listener.
