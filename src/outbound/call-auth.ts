@@ -121,12 +121,14 @@ export function createCallAuth(source: TokenSource, now: () => number, emit: Emi
       nonce !== undefined &&
       nonce !== sent.nonce
     ) {
-      return repeat(call, origin, 'use_dpop_nonce', () => budget.take('use_dpop_nonce', nonce), sent.held);
+      const isLeft = (): boolean => budget.take('use_dpop_nonce', nonce);
+      return repeat(call, origin, 'use_dpop_nonce', isLeft, sent.held, sent.isRenewed);
     }
     const isClockNews =
       sent.dpop !== undefined && isOtherClock(servers.skewMs('resource', origin), sent.skewMs);
     if (errors.has('invalid_dpop_proof') && isClockNews) {
-      return repeat(call, origin, 'clock_skew', () => budget.take('clock_skew'), sent.held);
+      const isLeft = (): boolean => budget.take('clock_skew');
+      return repeat(call, origin, 'clock_skew', isLeft, sent.held, sent.isRenewed);
     }
     if (!errors.has('invalid_token')) return undefined;
     if (sent.isRenewed) pauses.set(place, { held: sent.held, from: now() });
@@ -139,6 +141,7 @@ export function createCallAuth(source: TokenSource, now: () => number, emit: Emi
     reason: 'use_dpop_nonce' | 'clock_skew' | 'invalid_token',
     isLeft: () => boolean,
     held: HeldToken,
+    isRenewed: boolean,
   ): MaybePromise<Credentials | undefined> {
     if (!call.replayable) {
       emit?.({ type: 'retry.refused', reason: 'body_not_replayable', origin });
@@ -146,7 +149,7 @@ export function createCallAuth(source: TokenSource, now: () => number, emit: Emi
     }
     if (!isLeft()) return undefined;
     emit?.({ type: 'retry', reason, origin });
-    return present(held, call, reason === 'invalid_token');
+    return present(held, call, isRenewed);
   }
 
   function renewed(
@@ -157,19 +160,20 @@ export function createCallAuth(source: TokenSource, now: () => number, emit: Emi
     budget: RetryBudget,
   ): MaybePromise<Credentials | undefined> {
     if (isPaused(place, held)) return undefined;
-    const renewing = renew(call.subject, held);
     if (!call.replayable) {
       // It still tells that the next call needs a better token.
-      void renewing.then(
+      void renew(call.subject, held).then(
         (better) => better && pauses.set(place, { held: better, from: now() }),
         () => {},
       );
-      return repeat(call, origin, 'invalid_token', () => false, held);
+      return repeat(call, origin, 'invalid_token', () => false, held, false);
     }
-    return unlessAborted(renewing, call.signal).then((better) => {
+    // Asked before the token is: none is fetched that this call could not use.
+    if (!budget.take('invalid_token')) return undefined;
+    return unlessAborted(renew(call.subject, held), call.signal).then((better) => {
       if (better === undefined) return undefined;
       if (better.token.accessToken !== held.token.accessToken) {
-        return repeat(call, origin, 'invalid_token', () => budget.take('invalid_token'), better);
+        return repeat(call, origin, 'invalid_token', () => true, better, true);
       }
       pauses.set(place, { held: better, from: now() });
       return undefined;

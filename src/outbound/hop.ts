@@ -36,13 +36,43 @@ export function firstHop(where: string, input: string | URL | Request, init: Req
     href: request?.url ?? String(input),
     request,
     // As fetch does, read now: what the caller changes while a token is fetched is not sent.
-    init: init && Object.assign({}, init),
+    init: init && copyInit(init),
     headers,
     method: normalMethod(init?.method ?? request?.method ?? 'GET'),
     // `null` takes the signal of a request away, as with fetch.
     signal: (init?.signal === undefined ? request?.signal : init.signal) ?? undefined,
     replayable: body === null ? (request?.body ?? null) === null : isReplayable(body),
   };
+}
+
+/** Members that `fetch` reads of an init wherever they come from: a `Request` has them in its prototype. */
+const initMembers = [
+  'method',
+  'headers',
+  'body',
+  'signal',
+  'redirect',
+  'credentials',
+  'cache',
+  'mode',
+  'referrer',
+  'referrerPolicy',
+  'integrity',
+  'keepalive',
+  'priority',
+  'duplex',
+  'dispatcher',
+] as const;
+
+function copyInit(init: RequestInit): RequestInit {
+  const copy: RequestInit = Object.assign({}, init);
+  const prototype: unknown = Object.getPrototypeOf(init);
+  if (prototype === Object.prototype || prototype === null) return copy;
+  for (const name of initMembers) {
+    const value: unknown = Reflect.get(init, name);
+    if (value !== undefined) Reflect.set(copy, name, value);
+  }
+  return copy;
 }
 
 /** As the Fetch standard does (2.2.1): any other method is case-sensitive. */

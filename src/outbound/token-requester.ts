@@ -21,10 +21,11 @@ import type { TokenSubject } from './token-subject.ts';
  *
  * @throws ServiceAuthError (rejects) as `getToken` says.
  */
-export type TokenRequester = (
-  subject: TokenSubject,
-  isGood: (token: AccessTokenFields) => boolean,
-) => Promise<HeldToken>;
+export interface TokenRequester {
+  request(subject: TokenSubject, isGood: (token: AccessTokenFields) => boolean): Promise<HeldToken>;
+  /** Takes the token of a subject out of the store that instances share, as soon as that can be done. */
+  forget(subject: TokenSubject): void;
+}
 
 /** What a server said of a request; the same one would be refused again. */
 interface Rejection {
@@ -70,10 +71,23 @@ export function createTokenRequester(
     // A token is of no use to an instance that has not got its key.
     const isShareable = signer === undefined || dpopKeys.shared;
     if (shared === undefined || !isShareable) return holdToken(await ask(), signer);
-    // Whoever does not hold the credential must not find the token either.
-    const { credential } = await prepare(subject, endpoint, signer, 0);
-    const key = JSON.stringify([subject.key, credential ?? null, signer?.jkt ?? null]);
+    const key = await storeKeyOf(subject, endpoint, signer);
     return holdToken(await shared.obtain(key, isGood, ask), signer);
+  }
+
+  /** Whoever does not hold the credential must not find the token either. */
+  async function storeKeyOf(
+    subject: TokenSubject,
+    endpoint: string,
+    signer: DpopSigner | undefined,
+  ): Promise<string> {
+    const { credential } = await prepare(subject, endpoint, signer, 0);
+    return JSON.stringify([subject.key, credential ?? null, signer?.jkt ?? null]);
+  }
+
+  async function forgetShared(subject: TokenSubject): Promise<void> {
+    const signer = subject.dpop ? await dpopKeys.signer() : undefined;
+    await shared?.forget(await storeKeyOf(subject, await tokenEndpoint(), signer));
   }
 
   async function requestUntilFinal(
@@ -201,7 +215,12 @@ export function createTokenRequester(
     throw repeatRefusal(error, pauseMs - age);
   }
 
-  return request;
+  return {
+    request,
+    forget(subject) {
+      if (shared !== undefined) forgetShared(subject).catch(() => {});
+    },
+  };
 }
 
 /** RFC 6749 section 5.2, and what Auth0 says instead. */

@@ -7,8 +7,8 @@ import type { HeldToken } from './held-token.ts';
 import { isRepeatedRefusal, repeatRefusal } from './repeated-refusal.ts';
 
 export interface TokenSlotOptions {
-  /** Asks for a token that is not `old`. */
-  readonly request: (old: HeldToken | undefined) => Promise<HeldToken>;
+  /** Asks for a token that is not `old`; `fresh` where no other instance's will do. */
+  readonly request: (old: HeldToken | undefined, fresh: boolean) => Promise<HeldToken>;
   /** How long before expiry the background refresh begins: the advisory window. */
   readonly aheadMs: number;
   /** How long before expiry callers wait for a new one: the mandatory window. */
@@ -26,8 +26,8 @@ export interface TokenSlot {
   read(): MaybePromise<HeldToken>;
   /** Another token than `failed`, or simply a new one; a request under way is joined. */
   renew(failed?: HeldToken): MaybePromise<HeldToken>;
-  /** The current token, if it is this one. */
-  find(accessToken: string): HeldToken | undefined;
+  /** The current token. */
+  held(): HeldToken | undefined;
   state(): TokenState;
 }
 
@@ -108,29 +108,29 @@ export function createTokenSlot(options: TokenSlotOptions): TokenSlot {
 
   function renew(failed?: HeldToken): MaybePromise<HeldToken> {
     const replaced = failed !== undefined && current !== undefined && current.held !== failed;
-    return replaced ? read() : request();
+    return replaced ? read() : request(failed === undefined);
   }
 
-  function request(): Promise<HeldToken> {
+  function request(fresh = false): Promise<HeldToken> {
     const time = now();
     if (!flight.isRunning() && failure !== undefined && isWithin(failure.at, time, failure.refuseUntil)) {
       return Promise.reject(repeatRefusal(failure.error, failure.refuseUntil - time));
     }
-    return singleFlight(false);
+    return singleFlight(false, fresh);
   }
 
   function refreshInBackground(time: number): void {
     if (flight.isRunning() || (failure !== undefined && isWithin(failure.at, time, failure.retryAt))) return;
-    singleFlight(true).catch(() => {});
+    singleFlight(true, false).catch(() => {});
   }
 
-  function singleFlight(background: boolean): Promise<HeldToken> {
-    return flight.run(() => attempt(background));
+  function singleFlight(background: boolean, fresh: boolean): Promise<HeldToken> {
+    return flight.run(() => attempt(background, fresh));
   }
 
-  async function attempt(background: boolean): Promise<HeldToken> {
+  async function attempt(background: boolean, fresh: boolean): Promise<HeldToken> {
     try {
-      const held = await options.request(current?.held);
+      const held = await options.request(current?.held, fresh);
       const { expiresAt } = held.token;
       const obtainedAt = now();
       const left = expiresAt - obtainedAt;
@@ -173,7 +173,7 @@ export function createTokenSlot(options: TokenSlotOptions): TokenSlot {
   return {
     read,
     renew,
-    find: (accessToken) => (current?.held.token.accessToken === accessToken ? current.held : undefined),
+    held: () => current?.held,
     state: () => ({
       token: current && describeToken(current),
       requesting: flight.isRunning(),

@@ -53,7 +53,9 @@ export function createTokenSource(settings: TokenClientSettings): TokenSource {
   const { clientId } = identity;
   const closing = createEnding();
   const servers = createServers(now);
-  const request = createTokenRequester(settings, servers, closing.signal);
+  const requester = createTokenRequester(settings, servers, closing.signal);
+  // What was forgotten here must not come back from the store of all.
+  const forgotten = new LRUCache<string, true>({ max: MOST_TOKENS });
   const own = createSlots(MOST_TOKENS);
   // Apart, so that a flood of callers pushes none of the service's own tokens out.
   const exchanged = createSlots(MOST_EXCHANGED);
@@ -91,9 +93,9 @@ export function createTokenSource(settings: TokenClientSettings): TokenSource {
       mandatoryMs,
       now,
       random,
-      request: (old) =>
+      request: (old, fresh) =>
         unlessAborted(
-          request(subject, (token) => isNewer(token, old)),
+          requester.request(subject, (token) => !fresh && isNewer(token, old)),
           closing.signal,
         ),
       onRefreshed({ token: { scope, expiresAt } }, background) {
@@ -104,7 +106,7 @@ export function createTokenSource(settings: TokenClientSettings): TokenSource {
         emit?.({ type: 'token.refresh_failed', clientId, code, status, oauthError, message }),
       onReused: ({ token }) => emit?.({ type: 'token.reused_stale', clientId, expiresAt: token.expiresAt }),
     });
-    slots.add(key, slot);
+    slots.add({ slot, subject });
     return slot;
   }
 
@@ -113,8 +115,16 @@ export function createTokenSource(settings: TokenClientSettings): TokenSource {
     token: { readonly accessToken: string; readonly expiresAt: number },
     old: HeldToken | undefined,
   ): boolean {
-    if (token.accessToken === old?.token.accessToken) return false;
+    if (token.accessToken === old?.token.accessToken || forgotten.has(token.accessToken)) return false;
     return token.expiresAt >= Math.max(old?.token.expiresAt ?? 0, now() + LEAST_LIFETIME_MS);
+  }
+
+  function forgetAll(kept: readonly Kept[]): void {
+    for (const { slot, subject } of kept) {
+      const held = slot.held();
+      if (held !== undefined) forgotten.set(held.token.accessToken, true);
+      requester.forget(subject);
+    }
   }
 
   return {
@@ -124,68 +134,75 @@ export function createTokenSource(settings: TokenClientSettings): TokenSource {
     renew: (subject, failed) => slotOf(subject).renew(failed),
     find: (accessToken) => own.find(accessToken) ?? exchanged.find(accessToken),
     forget(subject) {
-      if (subject !== undefined) return slotsOf(subject).forget(subject.key);
-      own.clear();
-      exchanged.clear();
+      if (subject === undefined) return forgetAll([...own.takeAll(), ...exchanged.takeAll()]);
+      requester.forget(subject);
+      forgetAll(slotsOf(subject).take(({ subject: { key } }) => key === subject.key));
     },
     forgetToken(accessToken) {
-      own.forgetToken(accessToken);
-      exchanged.forgetToken(accessToken);
+      forgotten.set(accessToken, true);
+      const isIt = ({ slot }: Kept): boolean => slot.held()?.token.accessToken === accessToken;
+      forgetAll([...own.take(isIt), ...exchanged.take(isIt)]);
     },
     state: (subject) => slotsOf(subject).peek(subject.key)?.state(),
     close() {
       closing.end(new ServiceAuthError('closed', 'the token client is closed'));
-      own.clear();
-      exchanged.clear();
+      own.takeAll();
+      exchanged.takeAll();
     },
   };
+}
+
+/** A slot, and what its token is asked for. */
+interface Kept {
+  readonly slot: TokenSlot;
+  readonly subject: TokenSubject;
 }
 
 interface Slots {
   get(key: string): TokenSlot | undefined;
   /** As `get`, without counting as use. */
   peek(key: string): TokenSlot | undefined;
-  add(key: string, slot: TokenSlot): void;
+  add(kept: Kept): void;
   /** Says that a slot has got its token; one that was forgotten while it waited stays forgotten. */
   fill(key: string, slot: TokenSlot): void;
   find(accessToken: string): HeldToken | undefined;
-  forget(key: string): void;
-  forgetToken(accessToken: string): void;
-  clear(): void;
+  /** Takes out those that match. */
+  take(matches: (kept: Kept) => boolean): readonly Kept[];
+  takeAll(): readonly Kept[];
 }
 
 function createSlots(max: number): Slots {
-  const filled = new LRUCache<string, TokenSlot>({ max });
+  const filled = new LRUCache<string, Kept>({ max });
   // Kept apart, so that requests that never succeed push no token out.
-  const empty = new LRUCache<string, TokenSlot>({ max });
+  const empty = new LRUCache<string, Kept>({ max });
+
+  function take(matches: (kept: Kept) => boolean): readonly Kept[] {
+    const taken = [...filled.values(), ...empty.values()].filter(matches);
+    for (const { subject } of taken) {
+      filled.delete(subject.key);
+      empty.delete(subject.key);
+    }
+    return taken;
+  }
+
   return {
-    get: (key) => filled.get(key) ?? empty.get(key),
-    peek: (key) => filled.peek(key) ?? empty.peek(key),
-    add: (key, slot) => void empty.set(key, slot),
+    get: (key) => (filled.get(key) ?? empty.get(key))?.slot,
+    peek: (key) => (filled.peek(key) ?? empty.peek(key))?.slot,
+    add: (kept) => void empty.set(kept.subject.key, kept),
     fill(key, slot) {
-      if (empty.peek(key) !== slot) return;
+      const kept = empty.peek(key);
+      if (kept?.slot !== slot) return;
       empty.delete(key);
-      filled.set(key, slot);
+      filled.set(key, kept);
     },
     find(accessToken) {
-      for (const slot of filled.values()) {
-        const held = slot.find(accessToken);
-        if (held !== undefined) return held;
+      for (const { slot } of filled.values()) {
+        const held = slot.held();
+        if (held?.token.accessToken === accessToken) return held;
       }
       return undefined;
     },
-    forget(key) {
-      filled.delete(key);
-      empty.delete(key);
-    },
-    forgetToken(accessToken) {
-      for (const [key, slot] of [...filled.entries()]) {
-        if (slot.find(accessToken) !== undefined) filled.delete(key);
-      }
-    },
-    clear() {
-      filled.clear();
-      empty.clear();
-    },
+    take,
+    takeAll: () => take(() => true),
   };
 }

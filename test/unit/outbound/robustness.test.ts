@@ -5,11 +5,12 @@ import {
   type ClientAuth,
   clientSecretBasic,
   createAuthedFetch,
+  createMemoryTokenStore,
   createTokenClient,
   privateKeyJwt,
 } from '../../../src/index.ts';
 import { AccessToken } from '../../../src/outbound/access-token.ts';
-import { sendJson, startServer, startTokenServer } from './support.ts';
+import { type Handler, sendJson, startServer, startTokenServer } from './support.ts';
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -293,3 +294,90 @@ it('what the caller changes while a token is fetched is not sent', async () => {
   await call;
   expect(orders.received).toMatchObject([{ method: 'POST', body: 'as it was' }]);
 });
+
+describe('tokens that instances share', () => {
+  const shared = { storeKey: 'k'.repeat(32) };
+
+  it('that were forgotten do not come back from the store', async () => {
+    const server = await startTokenServer();
+    const tokens = createTokenClient({ ...server.options, ...shared, store: createMemoryTokenStore() });
+    const seen = new Set<string>();
+    const take = async (): Promise<string> => {
+      const { accessToken } = await tokens.getToken();
+      seen.add(accessToken);
+      return accessToken;
+    };
+    await take();
+    tokens.invalidate();
+    const accessToken = await take();
+    tokens.invalidate({ accessToken });
+    await take();
+    expect(seen.size).toBe(3);
+  });
+
+  it('are taken out of the store for all, as soon as one instance forgets them', async () => {
+    const server = await startTokenServer();
+    const options = { ...server.options, ...shared, store: createMemoryTokenStore() };
+    const one = createTokenClient(options);
+    const first = await one.getToken();
+    one.invalidate();
+    await vi.waitFor(async () => {
+      const other = createTokenClient(options);
+      expect((await other.getToken()).accessToken).not.toBe(first.accessToken);
+    });
+  });
+
+  it('do not serve who asks for a new one', async () => {
+    const server = await startTokenServer();
+    const options = { ...server.options, ...shared, store: createMemoryTokenStore() };
+    const first = await createTokenClient(options).getToken();
+    const forced = await createTokenClient(options).getToken({ forceRefresh: true });
+    expect(forced.accessToken).not.toBe(first.accessToken);
+    expect(server.received).toHaveLength(2);
+  });
+});
+
+it.each<[string, (url: string) => RequestInit]>([
+  ['a Request', (url) => new Request(url, { method: 'POST', body: 'hello' })],
+  [
+    'an object with getters',
+    () =>
+      new (class {
+        get method() {
+          return 'DELETE';
+        }
+      })(),
+  ],
+])('%s as init is sent as fetch sends it', async (_name, init) => {
+  const tokenServer = await startTokenServer();
+  const orders = await startServer((_request, response) => void response.end());
+  const authedFetch = createAuthedFetch({ ...tokenServer.options, targets: [orders.origin] });
+  await fetch(orders.origin, init(orders.origin));
+  await authedFetch(orders.origin, init(orders.origin));
+  const [native, ours] = orders.received.map(({ method, body }) => ({ method, body }));
+  expect(ours).toEqual(native);
+});
+
+it('a service that asks for nonces in between does not get a new token for every call', async () => {
+  const tokenServer = await startTokenServer();
+  let answers = 0;
+  const orders = await startServer((_request, response) => {
+    answers++;
+    const isNonce = answers % 2 === 0;
+    const error = isNonce ? 'use_dpop_nonce' : 'invalid_token';
+    const headers = {
+      'www-authenticate': `DPoP error="${error}"`,
+      ...(isNonce && { 'dpop-nonce': `n${answers}` }),
+    };
+    response.writeHead(401, headers).end();
+  });
+  tokenServer.next.push(...Array.from({ length: 20 }, (_, at) => boundToken(`bound-${at}`)));
+  const authedFetch = createAuthedFetch({ ...tokenServer.options, dpop: true, targets: [orders.origin] });
+  for (let calls = 0; calls < 10; calls++) expect((await authedFetch(orders.origin)).status).toBe(401);
+  expect(tokenServer.received.length).toBeLessThanOrEqual(3);
+});
+
+function boundToken(accessToken: string): Handler {
+  return (_request, response) =>
+    sendJson(response, { access_token: accessToken, token_type: 'DPoP', expires_in: 600 });
+}
