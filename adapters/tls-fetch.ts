@@ -68,14 +68,25 @@ const send = fetch as unknown as (
 ) => Promise<Response>;
 
 function readPaths(files: TlsFetchFiles): readonly string[] {
+  if (typeof files !== 'object' || files === null) {
+    throw new TypeError(`${where}: options must be an object with ${known.join(', ')}`);
+  }
   const unknown = Object.keys(files).find((name) => !known.includes(name));
   if (unknown !== undefined) {
     throw new TypeError(`${where}: unknown option ${unknown}; known are ${known.join(', ')}`);
   }
   const { certFile, keyFile, caFile } = files;
   const paths = caFile === undefined ? [certFile, keyFile] : [certFile, keyFile, caFile];
-  if (paths.every((path) => typeof path === 'string' && path !== '')) return paths;
-  throw new TypeError(`${where}: certFile, keyFile and caFile must be paths`);
+  // A key in the place of its path would stand in messages.
+  if (paths.every((path) => typeof path === 'string' && path !== '' && !/\n|-----BEGIN/.test(path)))
+    return paths;
+  throw new TypeError(`${where}: certFile, keyFile and caFile must be paths, not what the files hold`);
+}
+
+/** Every block of it has its end: of a file that is just being written some would be missing. */
+function isWhole(text: string): boolean {
+  const blocks = text.split('-----BEGIN ').length - 1;
+  return blocks > 0 && text.split('-----END ').length - 1 === blocks && text.trimEnd().endsWith('-----');
 }
 
 /** Gives the connector for what the files hold; a new one, without TLS sessions of the old, where that is new. */
@@ -98,8 +109,7 @@ function reloading(paths: readonly string[]): () => buildConnector.connector {
     if (last !== undefined && texts.every((text, at) => text === seen[at])) return last;
     const [cert = '', key = '', ca] = texts;
     // Of an empty text Node would make a connection without a certificate.
-    if (!texts.every((text) => text.includes('-----BEGIN ')))
-      return refuse(`${paths.join(', ')}: one is no PEM`);
+    if (!texts.every(isWhole)) return refuse(`${paths.join(', ')}: one is no PEM, or cut`);
     try {
       const secureContext = createSecureContext({ cert, key, ...(ca !== undefined && { ca }) });
       last = buildConnector({ secureContext });

@@ -85,8 +85,8 @@ export class UndiciCall implements Controller {
     if (this.aborted) return;
     // Handlers of the older kind may give none.
     this.#reason = reason ?? new Error('the request was aborted');
-    if (this.#connection === undefined) this.fail(this.#reason);
-    else this.#connection.abort(this.#reason);
+    // At once: the connection of an answer that is held back may be gone, and would tell nobody.
+    this.fail(this.#reason);
   }
 
   pause(): void {

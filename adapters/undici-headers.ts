@@ -5,6 +5,12 @@ import type { AuthorizedCall } from '../src/index.ts';
 type RequestHeaders = Dispatcher.DispatchOptions['headers'];
 type Fields = Iterable<string | readonly [string, string | readonly string[] | undefined]>;
 
+/** The same fields, such that they can be read more than once. */
+export function rereadable(headers: RequestHeaders): RequestHeaders {
+  const isOnce = typeof headers === 'object' && headers !== null && Symbol.iterator in headers;
+  return isOnce && !Array.isArray(headers) ? [...flat(headers)] : headers;
+}
+
 /** Whether there is a field that proves who calls. */
 export function hasCredential(headers: RequestHeaders): boolean {
   if (headers === null || headers === undefined) return false;

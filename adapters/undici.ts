@@ -10,7 +10,7 @@ import {
   type TokenClient,
 } from '../src/index.ts';
 import { UndiciCall } from './undici-call.ts';
-import { hasCredential } from './undici-headers.ts';
+import { hasCredential, rereadable } from './undici-headers.ts';
 
 export { type TlsFetchFiles, tlsFetch } from './tls-fetch.ts';
 
@@ -72,6 +72,9 @@ export interface AuthInterceptor {
  * ```
  */
 export function authInterceptor(options: AuthInterceptorOptions = {}): AuthInterceptor {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`${where}: options must be an object`);
+  }
   const { origin, ...rest } = options;
   const only = origin === undefined ? undefined : readOrigin(origin);
   return interceptorOf(createCallAuthorizer(rest, where), only);
@@ -81,8 +84,10 @@ function interceptorOf(authorizer: CallAuthorizer, only: string | undefined): Au
   const { authorize, tokens, explain, close } = authorizer;
 
   const interceptor = (dispatch: Dispatcher.Dispatch): Dispatcher.Dispatch =>
-    function authorized(options, handler) {
-      const { method, body, headers } = options;
+    function authorized(given, handler) {
+      const { method, body } = given;
+      const headers = rereadable(given.headers);
+      const options = headers === given.headers ? given : Object.assign({}, given, { headers });
       if (hasCredential(headers)) {
         throw new TypeError(`${where}: the request has an Authorization or DPoP header of its own`);
       }
@@ -109,8 +114,8 @@ function interceptorOf(authorizer: CallAuthorizer, only: string | undefined): Au
   );
 }
 
-function readOrigin(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
+function readOrigin(text: unknown): string {
+  const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined;
   if (url !== undefined && url.href === `${url.origin}/`) return url.origin;
   throw new TypeError(`${where}: origin must be an origin such as https://orders.internal`);
 }

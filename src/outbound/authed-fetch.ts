@@ -3,7 +3,7 @@ import { unlessAborted } from '../shared/abort.ts';
 import { withoutQuery } from '../shared/http.ts';
 import { type AuthedFetchOptions, type RedirectPolicy, resolveAuthedFetch } from './authed-fetch-options.ts';
 import { type Call, type CallAuth, type Credentials, createCallAuth } from './call-auth.ts';
-import type { SubjectToken } from './exchange.ts';
+import { checkSubjectToken, type SubjectToken } from './exchange.ts';
 import { type Explanation, explain } from './explain.ts';
 import {
   discard,
@@ -47,7 +47,7 @@ export interface AuthedFetch {
    * exchanged ones are kept. Closing it closes this one, too.
    *
    * Its calls also reject with `ServiceAuthError` `binding_lost` where the token is bound to a key and the one that
-   * it was exchanged for is not. Not checked: whether the token is valid; the authorization server does that.
+   * it was exchanged for is not. Throws `TypeError` where nobody is named. Not checked: whether the token is valid; the authorization server does that.
    */
   onBehalfOf(callerOrToken: SubjectToken): AuthedFetch;
   /** Says what a call of this URL would meet: for humans and for health pages. Nothing is sent, no secret shown. */
@@ -141,7 +141,7 @@ export function createAuthedFetch(options: AuthedFetchOptions = {}): AuthedFetch
       Object.assign(authedFetch, {
         tokens,
         explain: (url: string | URL) => explain(known, url),
-        onBehalfOf: (callerOrToken: SubjectToken) => createFor(callerOrToken),
+        onBehalfOf: (callerOrToken: SubjectToken) => createFor(checkSubjectToken(callerOrToken)),
         close: () => source.close(),
       }),
     );

@@ -5,7 +5,7 @@ import { OptionChecker } from '../shared/options.ts';
 import type { AnswerHeaders } from '../shared/transport.ts';
 import { type AuthedFetchOptions, resolveAuthedFetch } from './authed-fetch-options.ts';
 import { type Call, type CallAuth, type Credentials, createCallAuth } from './call-auth.ts';
-import type { SubjectToken } from './exchange.ts';
+import { checkSubjectToken, type SubjectToken } from './exchange.ts';
 import { type Explanation, explain } from './explain.ts';
 import { judgeUrl } from './judge-url.ts';
 import { createRetryBudget, type RetryBudget } from './retry-budget.ts';
@@ -36,7 +36,7 @@ export interface OutgoingAnswer {
   readonly headers: AnswerHeaders;
 }
 
-/** What one attempt to send a request goes with. */
+/** What one attempt to send a request goes with; it holds the token, and is not for logs. */
 export interface AuthorizedCall {
   /** As it was judged: the request must go there and nowhere else. */
   readonly url: string;
@@ -127,7 +127,7 @@ export function createCallAuthorizer(
     return Object.freeze({
       authorize,
       tokens,
-      onBehalfOf: (callerOrToken: SubjectToken) => createFor(callerOrToken),
+      onBehalfOf: (callerOrToken: SubjectToken) => createFor(checkSubjectToken(callerOrToken)),
       explain: (url: string | URL) => explain(known, url),
       close: () => source.close(),
     });

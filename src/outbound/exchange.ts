@@ -1,7 +1,7 @@
 /** Token exchange (RFC 8693): what a token is exchanged for another one with. */
 import { accessTokenHash } from '../shared/dpop.ts';
 import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
-import type { OptionChecker } from '../shared/options.ts';
+import { OptionChecker } from '../shared/options.ts';
 import type { ExchangeWish } from './token-subject.ts';
 
 /** On whose behalf: a token, or the `Caller` of a request, of which more is known. */
@@ -50,6 +50,12 @@ export function readExchange(check: OptionChecker, given: TokensToExchange): May
       keepsBinding,
     })),
   );
+}
+
+/** Checks on whose behalf calls are made before any is: nobody must not mean everybody. @throws TypeError */
+export function checkSubjectToken(value: SubjectToken): SubjectToken {
+  readSubjectToken(new OptionChecker('onBehalfOf'), value);
+  return value;
 }
 
 function readSubjectToken(

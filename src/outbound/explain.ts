@@ -17,7 +17,9 @@ export interface Explanation {
         readonly dpop: boolean;
       }
     | undefined;
+  /** The token in memory: undefined before the first call, and where a call would first have to ask on whose behalf. */
   readonly token: (NonNullable<TokenState['token']> & { readonly ageMs: number }) | undefined;
+  /** Why the latest attempt to get a token failed; undefined after a success. */
   readonly lastError: TokenState['lastError'];
 }
 
@@ -33,11 +35,10 @@ export function explain({ places, subjectOf, source, now }: Known, url: string |
   const target = URL.canParse(url) ? places.ofUrl(new URL(url)) : undefined;
   if (target === undefined) return { target, token: undefined, lastError: undefined };
   const { origin, pathPrefix } = target;
-  // Whoever names the caller is asked for calls alone.
-  const known = target.onBehalfOf === undefined ? subjectOf(target) : undefined;
-  const subject = known instanceof Promise ? undefined : known;
-  const state = subject && source.state(subject);
-  const { scope, resources = [], dpop = false } = subject ?? {};
+  const { scopes, resources: asked, dpop: isBound } = target;
+  const { scope, resources, dpop } = source.subject({ scope: scopes, resource: asked, dpop: isBound });
+  const known = subjectOf.known(target);
+  const state = known && source.state(known);
   return {
     target: { origin, pathPrefix, scope, resources, dpop },
     token: state?.token && { ...state.token, ageMs: now() - state.token.obtainedAt },

@@ -8,7 +8,11 @@ import type { TokenSource } from './token-source.ts';
 import type { TokenSubject } from './token-subject.ts';
 
 /** @throws (or rejects with) ServiceAuthError `subject_missing`; TypeError for what is no token */
-export type SubjectFinder = (target: ResolvedTarget) => MaybePromise<TokenSubject>;
+export interface SubjectFinder {
+  (target: ResolvedTarget): MaybePromise<TokenSubject>;
+  /** What is known without asking anybody. */
+  known(target: ResolvedTarget): TokenSubject | undefined;
+}
 
 export function createSubjectFinder(
   source: TokenSource,
@@ -29,7 +33,7 @@ export function createSubjectFinder(
     });
   }
 
-  return (target) => {
+  function find(target: ResolvedTarget): MaybePromise<TokenSubject> {
     const known = found.get(target);
     if (known !== undefined) return known;
     if (subjectToken !== undefined) {
@@ -44,7 +48,15 @@ export function createSubjectFinder(
       if (token === undefined) throw missingSubject('nobody was named');
       return exchanging(target, token);
     });
-  };
+  }
+
+  return Object.assign(find, {
+    known(target: ResolvedTarget) {
+      const isAsked = subjectToken === undefined && target.onBehalfOf !== undefined;
+      const subject = isAsked ? undefined : find(target);
+      return subject instanceof Promise ? undefined : subject;
+    },
+  });
 }
 
 function missingSubject(reason: string): ServiceAuthError {

@@ -171,10 +171,21 @@ interface Slots {
   takeAll(): readonly Kept[];
 }
 
+/** Callers' tokens are kept to be exchanged again, and may be long. */
+const MOST_CHARACTERS = 16_000_000;
+const CHARACTERS_OF_A_SLOT = 1000;
+
+function charactersOf({ subject }: Kept): number {
+  let characters = CHARACTERS_OF_A_SLOT + subject.key.length;
+  for (const [, value] of subject.parameters) characters += value.length;
+  return characters;
+}
+
 function createSlots(max: number): Slots {
-  const filled = new LRUCache<string, Kept>({ max });
+  const bounds = { max, maxSize: MOST_CHARACTERS, sizeCalculation: charactersOf };
+  const filled = new LRUCache<string, Kept>(bounds);
   // Kept apart, so that requests that never succeed push no token out.
-  const empty = new LRUCache<string, Kept>({ max });
+  const empty = new LRUCache<string, Kept>(bounds);
 
   function take(matches: (kept: Kept) => boolean): readonly Kept[] {
     const taken = [...filled.values(), ...empty.values()].filter(matches);

@@ -40,7 +40,8 @@ type AssertionReader = (at: number) => MaybePromise<ReadAssertion>;
  *
  * A file is read at each use, so that it may be replaced at any time. While it is being written, or cannot be read,
  * the last assertion that was in it is used as long as it has not expired. What is no JWT, has no `exp` or has
- * expired is never sent. Not checked: signature, issuer and audience, which are the server's to judge.
+ * expired is never sent. Not checked: signature (whoever writes a file in place may have it read with half of one:
+ * rename it into place), issuer and audience, which are the server's to judge.
  *
  * @throws TypeError if the source or an option is wrong. When used: `client_auth_failed` if there is no assertion
  * that may be sent.
@@ -91,7 +92,7 @@ export function federatedAssertion(
 export function kubernetesServiceAccountToken(path = '/var/run/secrets/tokens/service-auth'): {
   readonly file: string;
 } {
-  return Object.freeze({ file: new OptionChecker('kubernetesServiceAccountToken').string('path', path) });
+  return Object.freeze({ file: new OptionChecker('kubernetesServiceAccountToken').path('path', path) });
 }
 
 function assertionReader(check: OptionChecker, source: FederatedAssertionSource): AssertionReader {
@@ -99,7 +100,7 @@ function assertionReader(check: OptionChecker, source: FederatedAssertionSource)
   if (typeof source !== 'object' || source === null) {
     return check.failKind('source', 'a function that gives a JWT, or { file } with the path of one', source);
   }
-  return fileReader(check.string('source.file', check.object('source', source, ['file']).file));
+  return fileReader(check.path('source.file', check.object('source', source, ['file']).file));
 }
 
 async function readFunction(source: () => unknown, at: number): Promise<ReadAssertion> {

@@ -58,6 +58,14 @@ export class OptionChecker {
     return value;
   }
 
+  /** The path of a file: a secret or key that stands in its place is refused, and not shown. */
+  path(option: string, value: unknown): string {
+    const path =
+      typeof value === 'string' && value.trim() !== '' ? value : this.failKind(option, 'a path', value);
+    const isPath = !path.includes('\n') && !path.includes('-----BEGIN') && path.length <= LONGEST_PATH;
+    return isPath ? path : this.failSecret(option, 'a path, not what the file holds');
+  }
+
   /** Text for a header field: no character that could end it (RFC 9110 section 5.5). */
   headerText(option: string, value: unknown): string {
     const text = this.string(option, value);
@@ -108,6 +116,7 @@ export class OptionChecker {
 }
 
 const LONGEST_WORD = 24;
+const LONGEST_PATH = 1024;
 
 function kindOf(value: unknown): string {
   if (typeof value === 'string') return 'a text';

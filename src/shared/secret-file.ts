@@ -26,7 +26,7 @@ import { readTextFile } from './runtime.ts';
  * ```
  */
 export function secretFile(path: string): () => string {
-  new OptionChecker('secretFile').string('path', path);
+  new OptionChecker('secretFile').path('path', path);
   return secretOfFile(path, `secretFile: ${path}`);
 }
 

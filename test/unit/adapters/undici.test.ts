@@ -393,3 +393,37 @@ describe('an answer that is not the last', () => {
     expect(service.received).toHaveLength(2);
   });
 });
+
+it('fields that can be read once only are sent all the same', async () => {
+  const { agent, get, service } = await createBench();
+  const headers = new Map([['x-a', '1']]).entries();
+  await (await agent.request({ ...get, headers })).body.dump();
+  expect(service.received[0]?.headers).toMatchObject({ 'x-a': '1', authorization: 'Bearer token-1' });
+});
+
+it('an abort ends the call although the connection of the answer that is held back is gone', async () => {
+  const isGone = createDeferred<void>();
+  const isAsked = createDeferred<void>();
+  const { agent, get, tokenServer } = await createBench((_request, response) => {
+    response.writeHead(401, { ...invalidToken, 'content-length': '100' }).write('x');
+    response.socket?.once('close', () => isGone.resolve());
+    void isAsked.promise.then(() => response.socket?.resetAndDestroy());
+  });
+  tokenServer.next.push(
+    (_request, response) =>
+      sendJson(response, { access_token: 'first', token_type: 'Bearer', expires_in: 600 }),
+    () => isAsked.resolve(),
+  );
+  const controller = new AbortController();
+  const call = rejection(agent.request({ ...get, signal: controller.signal }));
+  await isGone.promise;
+  controller.abort();
+  expect(await call).toMatchObject({ name: 'AbortError' });
+});
+
+it.each<[string, () => unknown]>([
+  ['no options', () => authInterceptor(null as never)],
+  ['an origin that is no text', () => authInterceptor({ origin: Symbol('x') as never })],
+])('a mistake is named: %s', (_name, make) => {
+  expect(make).toThrow(/^authInterceptor: /);
+});

@@ -1,13 +1,16 @@
 /** Faults that a hostile reading of the outbound side has found; each stays mended. */
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { tlsFetch } from '../../../adapters/tls-fetch.ts';
 import {
   type ClientAuth,
   clientSecretBasic,
   createAuthedFetch,
   createMemoryTokenStore,
   createTokenClient,
+  federatedAssertion,
   privateKeyJwt,
+  secretFile,
 } from '../../../src/index.ts';
 import { AccessToken } from '../../../src/outbound/access-token.ts';
 import { type Handler, sendJson, startServer, startTokenServer } from './support.ts';
@@ -36,6 +39,9 @@ describe('threat 27: a secret in the wrong place is not shown', () => {
       'an issuer with a query',
       () => make({ tokenEndpoint: undefined, issuer: `https://a.example/?${SECRET}` }),
     ],
+    ['a key in the place of its path', () => secretFile(PEM)],
+    ['a key in the place of an assertion’s path', () => federatedAssertion({ file: PEM })],
+    ['a key in the place of a certificate’s path', () => tlsFetch({ certFile: '/tls.crt', keyFile: PEM })],
     ['a fetch that is none', () => make({ fetch: SECRET })],
     ['a secret as options of Basic', () => clientSecretBasic('id', SECRET as never)],
     ['a secret instead of options', () => createTokenClient(SECRET as never)],
@@ -381,3 +387,32 @@ function boundToken(accessToken: string): Handler {
   return (_request, response) =>
     sendJson(response, { access_token: accessToken, token_type: 'DPoP', expires_in: 600 });
 }
+
+describe('on whose behalf', () => {
+  it.each([undefined, null, '', ' ', {}, { token: '' }, 7])(
+    '%j names nobody, and no call is made',
+    async (nobody) => {
+      const server = await startTokenServer();
+      const authedFetch = createAuthedFetch({ ...server.options, targets: [server.origin] });
+      expect(() => authedFetch.onBehalfOf(nobody as never)).toThrow(/^onBehalfOf: subjectToken must be/);
+      expect(server.received).toEqual([]);
+    },
+  );
+
+  it('explain says what a target asks for, whoever calls', async () => {
+    const server = await startTokenServer();
+    const target = { origin: server.origin, scope: 'a b', resource: 'https://orders.example' };
+    const asks = createAuthedFetch({
+      ...server.options,
+      dpop: true,
+      targets: [{ ...target, onBehalfOf: () => undefined }],
+    });
+    const expected = { scope: 'a b', resources: ['https://orders.example'] };
+    expect(asks.explain(server.origin).target).toMatchObject({ ...expected, dpop: true });
+    const plain = createAuthedFetch({ ...server.options, targets: [target] });
+    const child = plain.onBehalfOf('token of a caller');
+    await child(server.origin);
+    expect(child.explain(server.origin)).toMatchObject({ target: expected, token: { tokenType: 'Bearer' } });
+    expect(plain.explain(server.origin).token).toBeUndefined();
+  });
+});

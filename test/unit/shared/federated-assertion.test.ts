@@ -236,7 +236,7 @@ describe('options', () => {
     ],
     [undefined, {}, /source must be a function/],
     [[], {}, /source must be an object/],
-    [{}, {}, /source.file must be a non-empty string/],
+    [{}, {}, /source.file must be a path/],
     [{ path: 'x' }, {}, /unknown option path in source/],
     [{ file: 'x' }, { marginSeconds: -1 }, /marginSeconds must be a number of seconds from 0 to 300; got -1/],
     [{ file: 'x' }, { margin: 1 }, /unknown option margin in options; did you mean marginSeconds\?/],
@@ -253,7 +253,7 @@ describe('options', () => {
     const token = await sign(600);
     await writeFile(path, token);
     expect(await sent(federatedAssertion(kubernetesServiceAccountToken(path)))).toBe(token);
-    expect(() => kubernetesServiceAccountToken('')).toThrow(/path must be a non-empty string/);
+    expect(() => kubernetesServiceAccountToken('')).toThrow(/path must be a path/);
   });
 });
 

@@ -62,7 +62,7 @@ describe('secretFile', () => {
   });
 
   it.each([undefined, '', ' ', 7, {}])('refuses the path %j at creation', (path) => {
-    expect(() => secretFile(path as string)).toThrow(/^secretFile: path must be a non-empty string/);
+    expect(() => secretFile(path as string)).toThrow(/^secretFile: path must be a path/);
   });
 
   it('is a source of secrets: the file is read again after a refusal', async () => {
