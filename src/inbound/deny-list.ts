@@ -29,7 +29,7 @@ interface Entry {
   expiresAt: number;
 }
 
-const DAY_MS = 24 * 60 * 60 * 1000;
+export const DAY_MS = 24 * 60 * 60 * 1000;
 /** The largest clock tolerance of a verifier: so long after its `exp` may a token still be good. */
 const GRACE_MS = 10 * 60 * 1000;
 

@@ -1,7 +1,8 @@
 /** The `introspection` option of an issuer, checked and resolved once. */
 import { type EnvironmentVariable, fromEnvironment, missing } from '../environment.ts';
-import { type ClientAuth, clientSecretBasic, type Secret } from '../shared/client-auth.ts';
+import { type ClientAuth, clientSecretBasic } from '../shared/client-auth.ts';
 import type { OptionChecker } from '../shared/options.ts';
+import type { Secret } from '../shared/secret.ts';
 import type { TextStore } from '../shared/stores.ts';
 import { checkSecureUrl } from '../shared/url-options.ts';
 

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { ServiceAuthError } from '../errors.ts';
 import type { Emit } from '../events.ts';
 import { Fault } from '../shared/fault.ts';
-import { assertSecureUrl, requestBytes, retryAfterMs, withoutQuery } from '../shared/http.ts';
+import { isSecureUrl, requestBytes, retryAfterMs, withoutQuery } from '../shared/http.ts';
 import { isObject, type JsonObject, own } from '../shared/json.ts';
 import type { KeySet } from '../shared/key-set.ts';
 import { andThen, attempt, type MaybePromise } from '../shared/maybe-async.ts';
@@ -115,7 +115,7 @@ export function createStatusLists(options: StatusListsOptions): StatusLists {
       const { idx, uri } = isObject(reference) ? reference : {};
       if (typeof idx !== 'number' || !Number.isSafeInteger(idx) || idx < 0)
         return malformed('idx as a whole number');
-      if (typeof uri !== 'string' || uri.length > LONGEST_URI || !isSecure(uri))
+      if (typeof uri !== 'string' || uri.length > LONGEST_URI || !isSecureUrl(uri))
         return malformed('uri as an https URL');
       return { judge: () => judge(uri, idx) };
     },
@@ -131,13 +131,4 @@ function verdict(status: number | undefined, index: number): Fault | undefined {
 
 function malformed(expected: string): Fault {
   return new Fault('claims', 'invalid_claim', `status.status_list with ${expected}`);
-}
-
-function isSecure(uri: string): boolean {
-  try {
-    assertSecureUrl(uri);
-    return true;
-  } catch {
-    return false;
-  }
 }

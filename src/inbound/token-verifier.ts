@@ -9,7 +9,7 @@ import { type Binding, readBinding } from './binding.ts';
 import type { Caller } from './caller.ts';
 import { type ClaimRules, checkFixed, checkTimes, readCaller, usableUntilMs } from './claims.ts';
 import { checkLength, checkSpelling } from './credentials.ts';
-import type { DenyList } from './deny-list.ts';
+import { DAY_MS, type DenyList } from './deny-list.ts';
 import { createJwtVerifier } from './jwt.ts';
 import type { AcceptedOutcome } from './outcomes.ts';
 import type { StatusCheck } from './status-list.ts';
@@ -207,8 +207,6 @@ export function createTokenVerifier(rules: TokenRules): TokenVerifier {
 function invalidated(caller: Caller): Fault {
   return new Fault('status', 'invalidated', 'a token that was not invalidated', undefined, caller);
 }
-
-const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** In epoch milliseconds; `undefined` for an introspected token whose answer does not say. */
 function expiryOf({ caller, key }: AcceptedToken): number | undefined {

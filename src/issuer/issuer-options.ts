@@ -1,5 +1,5 @@
 import type { EventListener } from '../events.ts';
-import { assertSecureUrl } from '../shared/http.ts';
+import { isSecureUrl } from '../shared/http.ts';
 import { OptionChecker } from '../shared/options.ts';
 import type { RandomBytes } from './secrets.ts';
 import { type SigningAlgorithm, signingAlgorithms } from './signing-keys.ts';
@@ -134,21 +134,12 @@ function checkIssuer(check: OptionChecker, value: unknown): string {
   if (!URL.canParse(issuer)) return check.fail('issuer', rule, issuer);
   const { href, username, password } = new URL(issuer);
   if (username !== '' || password !== '') return check.failSecret('issuer', rule);
-  if (/[?#]/.test(issuer) || !isSecure(issuer)) return check.fail('issuer', rule, issuer);
+  if (/[?#]/.test(issuer) || !isSecureUrl(issuer)) return check.fail('issuer', rule, issuer);
   if (new URL(issuer).pathname.includes('/:'))
     return check.fail('issuer', 'without a segment that begins with a colon', issuer);
   // Verifiers compare issuers to the byte, so there must be one spelling only.
   const canonical = issuer === href || `${issuer}/` === href;
   return canonical ? issuer : check.fail('issuer', `in its canonical spelling, ${href}`, issuer);
-}
-
-function isSecure(url: string): boolean {
-  try {
-    assertSecureUrl(url);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function checkStorage(check: OptionChecker, storage: IssuerStorage): IssuerStorage {

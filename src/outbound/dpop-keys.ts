@@ -1,5 +1,5 @@
 /** The keys that tokens are bound to, and the proofs that they are held (RFC 9449). */
-import { encodeBase64url } from '../shared/base64url.ts';
+import { encodeBase64url, encodeJson } from '../shared/base64url.ts';
 import {
   algorithmsOfCryptoKey,
   type Jwk,
@@ -145,8 +145,4 @@ function signWith(key: CryptoKey, algorithm: KeyAlgorithm): Sign {
     // Runtimes that have `node:crypto` but not this part of it sign with WebCrypto.
   }
   return webSigner(algorithm, () => key);
-}
-
-function encodeJson(value: object): string {
-  return encodeBase64url(new TextEncoder().encode(JSON.stringify(value)));
 }

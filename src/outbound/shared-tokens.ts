@@ -1,4 +1,5 @@
 /** Tokens that instances share through a store, so that a fleet asks once; without the store each asks for itself. */
+import { within } from '../shared/deadline.ts';
 import { isObject, own } from '../shared/json.ts';
 import type { MaybePromise } from '../shared/maybe-async.ts';
 import { OptionChecker } from '../shared/options.ts';
@@ -147,13 +148,8 @@ export function createSharedTokens(options: SharedTokensOptions): SharedTokens {
 
   /** Does what has to do with the store, as long as that may take. */
   async function ask<T>(what: SharedTokensFailure, work: () => MaybePromise<T>): Promise<T | typeof failed> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const deadline = new Promise<typeof failed>((resolve) => {
-      timer = setTimeout(resolve, STORE_DEADLINE_MS, failed);
-    });
     // What a store throws may quote what it was given, and helps nobody here.
-    const answer = await Promise.race([attempt(work), deadline]);
-    clearTimeout(timer);
+    const answer = await within<T | typeof failed>(STORE_DEADLINE_MS, attempt(work), () => failed);
     if (answer === failed) onFailed?.(what);
     return answer;
   }

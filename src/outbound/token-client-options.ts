@@ -1,9 +1,10 @@
 /** The options of a token client, checked and resolved once. */
 import { fromEnvironment, listFromEnvironment, missing, secretFromEnvironment } from '../environment.ts';
 import { createEmitter, type Emit, type EventListener } from '../events.ts';
-import { type ClientAuth, clientSecretBasic, type Secret, secretReader } from '../shared/client-auth.ts';
+import { type ClientAuth, clientSecretBasic } from '../shared/client-auth.ts';
 import type { Discovery } from '../shared/metadata.ts';
 import { OptionChecker } from '../shared/options.ts';
+import { type Secret, secretReader } from '../shared/secret.ts';
 import type { TokenStore } from '../shared/stores.ts';
 import type { Fetch } from '../shared/transport.ts';
 import { checkDiscovery, checkIssuerUrl, checkSecureUrl } from '../shared/url-options.ts';
@@ -185,9 +186,6 @@ function readStore(
   if (store === undefined) {
     if (storeKey !== undefined) check.failSecret('storeKey', 'absent where there is no store');
     return undefined;
-  }
-  if (typeof store !== 'object' || store === null || typeof store.lease !== 'function') {
-    check.failKind('store', 'a token store such as createMemoryTokenStore()', store);
   }
   if (storeKey === undefined)
     return check.failSecret('storeKey', 'given with store: tokens are encrypted there');

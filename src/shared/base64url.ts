@@ -19,6 +19,11 @@ export function encodeBase64url(bytes: Uint8Array): string {
   return nodeBuffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64url');
 }
 
+/** A part of a compact JWS: the JSON text of a value. */
+export function encodeJson(value: object): string {
+  return encodeBase64url(new TextEncoder().encode(JSON.stringify(value)));
+}
+
 export function decodePortable(text: string): Bytes | undefined {
   if (text.length % 4 === 1) return undefined;
   const bytes = new Uint8Array(Math.floor((text.length * 3) / 4));

@@ -1,5 +1,5 @@
 /** Assertions about a client as its authentication (RFC 7521 section 4.2), and those that it signs itself. */
-import { encodeBase64url } from './base64url.ts';
+import { encodeBase64url, encodeJson } from './base64url.ts';
 import type { ClientAuthRequest } from './client-auth.ts';
 import type { JwsAlgorithm, Sign } from './crypto.ts';
 import { andThen, type MaybePromise } from './maybe-async.ts';
@@ -61,8 +61,4 @@ export function addAssertion({ clientId, form }: ClientAuthRequest, assertion: s
   form.set('client_id', clientId);
   form.set('client_assertion_type', ASSERTION_TYPE);
   form.set('client_assertion', assertion);
-}
-
-function encodeJson(value: object): string {
-  return encodeBase64url(new TextEncoder().encode(JSON.stringify(value)));
 }

@@ -3,11 +3,9 @@ import { ServiceAuthError } from '../errors.ts';
 import { within } from './deadline.ts';
 import { errorCode } from './http.ts';
 import { isObject } from './json.ts';
-import { andThen, type MaybePromise } from './maybe-async.ts';
+import { andThen, isThenable, type MaybePromise } from './maybe-async.ts';
 import { OptionChecker } from './options.ts';
 import { type Secret, secretReader } from './secret.ts';
-
-export { type Secret, secretReader };
 
 /** A request to the token or introspection endpoint, about to be sent. A `ClientAuth` adds to `form` and `headers`. */
 export interface ClientAuthRequest {
@@ -195,14 +193,11 @@ export async function authenticateClient(
   }
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return isObject(value) && typeof value.then === 'function';
-}
-
 /** Foreign functions give plain objects, which show what is in them, or anything at all. */
 function hidden(used: unknown): CredentialUsed | undefined {
   if (used instanceof Credential) return used;
-  return isObject(used) && typeof used.credential === 'string' ? credentialUsed(used.credential) : undefined;
+  if (!isObject(used) || typeof used.credential !== 'string') return undefined;
+  return credentialUsed(used.credential, typeof used.hint === 'string' ? used.hint : undefined);
 }
 
 /** `application/x-www-form-urlencoded` of one value (RFC 6749 appendix B). */

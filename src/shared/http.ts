@@ -156,21 +156,20 @@ function isDigits(text: string): boolean {
 
 let lastSecureUrl: string | undefined;
 
-/**
- * Requires https; plain http serves loopback addresses alone, which no one else can read.
- *
- * @throws ServiceAuthError `insecure_url`
- */
-export function assertSecureUrl(url: string): void {
+/** Whether a URL is https; plain http serves loopback addresses alone, which no one else can read. */
+export function isSecureUrl(url: string): boolean {
   // Introspection asks about the same endpoint again and again.
-  if (url === lastSecureUrl) return;
+  if (url === lastSecureUrl) return true;
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   const isSecure =
     parsed?.protocol === 'https:' || (parsed?.protocol === 'http:' && isLoopback(parsed.hostname));
-  if (isSecure) {
-    lastSecureUrl = url;
-    return;
-  }
+  if (isSecure) lastSecureUrl = url;
+  return isSecure;
+}
+
+/** @throws ServiceAuthError `insecure_url` for what is not secure */
+export function assertSecureUrl(url: string): void {
+  if (isSecureUrl(url)) return;
   throw new ServiceAuthError(
     'insecure_url',
     `${withoutQuery(url)} must be https (plain http only on loopback addresses)`,

@@ -24,7 +24,7 @@ export function attempt<T, U>(
 }
 
 /** Whether to wait for it: promises of libraries and of other realms are no instances of `Promise`. */
-function isThenable<T>(value: MaybePromise<T>): value is Promise<T> {
+export function isThenable<T>(value: MaybePromise<T>): value is Promise<T> {
   const { then } = (value ?? {}) as { then?: unknown };
   return typeof then === 'function';
 }

@@ -1,5 +1,5 @@
 /** Checks of URLs in options: whatever is sent there, or believed from there, must be safe. */
-import { assertSecureUrl } from './http.ts';
+import { isSecureUrl } from './http.ts';
 import type { Discovery } from './metadata.ts';
 import type { OptionChecker } from './options.ts';
 
@@ -13,12 +13,7 @@ export function checkSecureUrl(check: OptionChecker, option: string, value: unkn
   if (username !== '' || password !== '') check.failSecret(option, `${rule} without a user in it`);
   // The parser would mend it in silence, and no token says it so.
   if (url !== url.trim()) check.fail(option, `${rule} without white space`, url);
-  try {
-    assertSecureUrl(url);
-    return url;
-  } catch {
-    return check.fail(option, rule, url);
-  }
+  return isSecureUrl(url) ? url : check.fail(option, rule, url);
 }
 
 /** RFC 8414 section 2: an https URL without query and fragment. */

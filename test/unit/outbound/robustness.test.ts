@@ -416,3 +416,15 @@ describe('on whose behalf', () => {
     expect(plain.explain(server.origin).token).toBeUndefined();
   });
 });
+
+it('what a client authentication of one’s own says may be wrong is in the message', async () => {
+  const server = await startTokenServer();
+  const { clientSecret: _, ...options } = server.options;
+  const clientAuth: ClientAuth = ({ form, clientId }) => {
+    form.set('client_id', clientId);
+    return { credential: 'one', hint: 'is the gateway’s key registered?' };
+  };
+  server.next.push((_request, response) => sendJson(response, { error: 'invalid_client' }, 401));
+  const tokens = createTokenClient({ ...options, clientAuth });
+  await expect(tokens.getToken()).rejects.toThrow('is the gateway’s key registered?');
+});
