@@ -43,19 +43,12 @@ const DEEPEST_WRAPPING = 3;
  * whoever has the public key could sign with it.
  */
 function isKeyMaterial(bytes: Bytes, depth = DEEPEST_WRAPPING): boolean {
-  if (isDer(withoutEndingSpace(bytes)) || isSshKey(bytes)) return true;
+  if (isDer(bytes) || isSshKey(bytes)) return true;
   const text = new TextDecoder().decode(bytes).trim();
   if (text.includes('---- BEGIN') || text.includes('-----BEGIN') || isJwk(text) || hasSshKey(text))
     return true;
   if (depth === 0) return false;
   return unwrapped(text).some((inner) => isKeyMaterial(inner, depth - 1));
-}
-
-/** A text editor ends a file with a line break, whatever is in it. */
-function withoutEndingSpace(bytes: Bytes): Bytes {
-  let end = bytes.length;
-  while (end > 0 && (bytes[end - 1] === 0x0a || bytes[end - 1] === 0x0d || bytes[end - 1] === 0x20)) end--;
-  return bytes.subarray(0, end);
 }
 
 function unwrapped(text: string): readonly Bytes[] {
@@ -83,7 +76,10 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** A DER SEQUENCE that fills the bytes to the last and begins with a SEQUENCE or an INTEGER, as every key does. */
+/**
+ * A DER SEQUENCE that begins with a SEQUENCE or an INTEGER, as every key does, and fills the bytes: what may follow is
+ * white space, by which text editors end a file, and which may as well be the key's own last byte.
+ */
 function isDer(bytes: Bytes): boolean {
   const [tag, first = 0] = bytes;
   if (tag !== 0x30) return false;
@@ -93,7 +89,12 @@ function isDer(bytes: Bytes): boolean {
   for (const byte of bytes.subarray(2, 2 + lengthBytes)) length = length * 256 + byte;
   const content = 2 + lengthBytes;
   const inner = bytes[content];
-  return bytes.length === content + length && (inner === 0x30 || inner === 0x02);
+  const end = content + length;
+  return end <= bytes.length && bytes.subarray(end).every(isSpace) && (inner === 0x30 || inner === 0x02);
+}
+
+function isSpace(byte: number): boolean {
+  return byte === 0x0a || byte === 0x0d || byte === 0x20;
 }
 
 /** The blob of a public key of SSH begins with the name of its kind, and the length of that in four bytes. */

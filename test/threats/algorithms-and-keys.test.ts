@@ -83,6 +83,22 @@ describe('threat 2: a key never serves another algorithm family', () => {
     },
   );
 
+  it.each([0x0a, 0x0d, 0x20, 0x00])(
+    'refuses a key in DER whose own last byte is %i, with and without a line break',
+    (last) => {
+      // SEQUENCE { SEQUENCE {}, 60 bytes }
+      const der = Buffer.from([0x30, 64, 0x30, 0, 0x04, 60, ...Array(59).fill(7), last]);
+      for (const secret of [
+        der,
+        Buffer.concat([der, Buffer.from('\n')]),
+        der.toString('base64'),
+        der.toString('hex'),
+      ]) {
+        expect(() => trusting({ secret })).toThrow(/secret must be a random value/);
+      }
+    },
+  );
+
   /** The line of an OpenSSH public key file (RFC 4253 section 6.6). */
   const ssh = (name: string): readonly [string, Buffer] => {
     const parts = [name, 'x'.repeat(70)].map((text) => {
