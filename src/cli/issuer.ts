@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type IssuerServer, type ServeIssuerOptions, serveIssuer } from '../issuer/index.ts';
-import { adminTokenRule, isAdminToken } from '../issuer/issuer-options.ts';
-import { signingAlgorithms } from '../issuer/signing-keys.ts';
+import { adminTokenRule, isAdminToken } from '../issuer/issuer-settings.ts';
+import { signingAlgorithms } from '../issuer/keys/signing-keys.ts';
 import { type Command, type FlagValues, oneOf, parseFlags, UsageError, wholeNumber } from './command.ts';
 
 const usage = `Usage: service-auth issuer [options]

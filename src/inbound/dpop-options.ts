@@ -1,10 +1,10 @@
 /** The `dpop` option of a verifier, checked and resolved once. */
 import { type KeyAlgorithm, keyAlgorithms } from '../shared/crypto.ts';
+import { createDpopNonces, type DpopNonces } from '../shared/dpop-nonces.ts';
+import { createProofVerifier, type ProofVerifier } from '../shared/dpop-proof.ts';
 import { createMemoryReplayStore } from '../shared/memory-replay-store.ts';
 import type { OptionChecker } from '../shared/options.ts';
 import type { ReplayStore } from '../shared/stores.ts';
-import { createDpopNonces, type DpopNonces } from './dpop-nonces.ts';
-import { createProofVerifier, type ProofVerifier } from './dpop-proof.ts';
 
 /** How proofs of possession are judged (RFC 9449). */
 export interface DpopOptions {

@@ -1,6 +1,7 @@
 /** The options of a verifier, checked and resolved once. */
 import { listFromEnvironment, missing } from '../environment.ts';
 import { createEmitter, type Emit, type EventListener } from '../events.ts';
+import type { DpopNonces } from '../shared/dpop-nonces.ts';
 import { OptionChecker } from '../shared/options.ts';
 import type { Fetch } from '../shared/transport.ts';
 import { checkSecureUrl } from '../shared/url-options.ts';
@@ -8,7 +9,6 @@ import { type CertificateSource, createCertificateCheck } from './certificate.ts
 import type { ChallengeOptions } from './challenge.ts';
 import type { Scheme } from './credentials.ts';
 import { createDenyList, type DenyList } from './deny-list.ts';
-import type { DpopNonces } from './dpop-nonces.ts';
 import { type DpopOptions, type DpopRules, resolveDpop } from './dpop-options.ts';
 import { createPublicUrl, type PublicUrl } from './public-url.ts';
 import { createSenderConstraint, type SenderConstraint } from './sender-constraint.ts';

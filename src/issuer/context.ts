@@ -1,8 +1,10 @@
 import type { Emit } from '../events.ts';
-import type { AccessTokens } from './access-tokens.ts';
-import type { IssuerSettings } from './issuer-options.ts';
-import type { Secrets } from './secrets.ts';
-import type { SigningKeys } from './signing-keys.ts';
+import type { Secrets } from './clients/secrets.ts';
+import type { Housekeeping } from './housekeeping.ts';
+import type { IssuerSettings } from './issuer-settings.ts';
+import type { SigningKeys } from './keys/signing-keys.ts';
+import type { ResourceRegistry } from './resource-registry.ts';
+import type { AccessTokens } from './tokens/access-tokens.ts';
 
 /** What the rooms of the issuer share; made once by `createIssuer`. */
 export interface IssuerContext {
@@ -10,5 +12,7 @@ export interface IssuerContext {
   readonly secrets: Secrets;
   readonly keys: SigningKeys;
   readonly tokens: AccessTokens;
+  readonly resources: ResourceRegistry;
+  readonly housekeeping: Housekeeping;
   readonly emit: Emit | undefined;
 }

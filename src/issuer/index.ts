@@ -2,17 +2,13 @@ export type {
   EventListener,
   ServiceAuthEvent,
 } from '../events.ts';
+export type { RandomBytes } from './clients/secrets.ts';
+export type { IssuerConnection } from './http/incoming.ts';
 export { createIssuer, type Issuer, type SigningKeyInfo } from './issuer.ts';
-export type { IssuerOptions } from './issuer-options.ts';
-export type { RotationOptions } from './rotate-keys.ts';
-export type { RandomBytes } from './secrets.ts';
+export type { IssuerOptions, LimitOptions, LimitsOptions, ResourceOptions } from './issuer-options.ts';
+export type { RotationOptions } from './keys/rotate-keys.ts';
+export type { SigningAlgorithm } from './keys/signing-keys.ts';
 export { type IssuerServer, type ServeIssuerOptions, serveIssuer } from './serve-issuer.ts';
-export type { SigningAlgorithm } from './signing-keys.ts';
 export { memoryStorage } from './storage/memory.ts';
-export type {
-  IssuerStorage,
-  RevokedToken,
-  StoredSecret,
-  StoredService,
-  StoredSigningKey,
-} from './storage/storage.ts';
+export type * from './storage/records.ts';
+export type { IssuerStorage } from './storage/storage.ts';

@@ -1,10 +1,35 @@
 import type { EventListener } from '../events.ts';
-import { isSecureUrl } from '../shared/http.ts';
-import { OptionChecker } from '../shared/options.ts';
-import type { RandomBytes } from './secrets.ts';
-import { type SigningAlgorithm, signingAlgorithms } from './signing-keys.ts';
-import { memoryStorage } from './storage/memory.ts';
+import type { CertificateSource } from '../index.ts';
+import type { Fetch } from '../shared/transport.ts';
+import type { RandomBytes } from './clients/secrets.ts';
+import type { SigningAlgorithm } from './keys/signing-keys.ts';
 import type { IssuerStorage } from './storage/storage.ts';
+
+/** A resource server of the registry (RFC 8707). */
+export interface ResourceOptions {
+  /** Absolute URI without fragment. */
+  readonly resource: string;
+  readonly name?: string | undefined;
+  /**
+   * The scopes that tokens for it may carry.
+   * @default whatever is registered with the service
+   */
+  readonly scopes?: readonly string[] | undefined;
+}
+
+/** So many requests in so many seconds; the window is the same for all. */
+export interface LimitOptions {
+  readonly requests: number;
+  readonly windowSeconds: number;
+}
+
+/** How often clients and addresses may ask; what asks more often is answered 429. */
+export interface LimitsOptions {
+  /** For each client, once it has authenticated. @default 6,000 in 60 seconds */
+  readonly client?: LimitOptions | false | undefined;
+  /** For each address, authenticated or not. @default 30,000 in 60 seconds */
+  readonly address?: LimitOptions | false | undefined;
+}
 
 /** What an issuer calls itself, where it keeps things, and how its tokens are made. */
 export interface IssuerOptions {
@@ -24,10 +49,10 @@ export interface IssuerOptions {
    */
   readonly adminToken?: string | undefined;
   /**
-   * The resources (RFC 8707) that services may be registered for: absolute URIs without fragment.
+   * The resources (RFC 8707) that services may be registered for, besides those of the admin API's registry.
    * @default whatever the admin registers
    */
-  readonly resources?: readonly string[] | undefined;
+  readonly resources?: readonly (string | ResourceOptions)[] | undefined;
   /**
    * The life of access tokens in whole seconds, from 1 to 86400.
    * @default 900
@@ -40,6 +65,45 @@ export interface IssuerOptions {
    * @default 300
    */
   readonly keyPublishAheadSeconds?: number | undefined;
+  /**
+   * How long a signing key signs before another one takes over, in seconds; `false` leaves it to commands.
+   * @default 7776000 (90 days)
+   */
+  readonly keyRotationSeconds?: number | false | undefined;
+  /**
+   * Whether JWTs name their place in a status list, by which verifiers learn of revocations without asking for each
+   * token.
+   * @default true
+   */
+  readonly statusLists?: boolean | undefined;
+  /**
+   * How long verifiers may go by a status list before they fetch it again, in seconds.
+   * @default 60
+   */
+  readonly statusListTtlSeconds?: number | undefined;
+  /**
+   * Whether DPoP proofs need a nonce of this issuer (RFC 9449 section 8).
+   * @default false
+   */
+  readonly dpopNonce?: boolean | undefined;
+  /** How often clients and addresses may ask; `false` for as often as they like. */
+  readonly limits?: LimitsOptions | false | undefined;
+  /**
+   * IP addresses or CIDR ranges of the proxies whose `X-Forwarded-For` or `Forwarded` names the address that asks.
+   * @default none
+   */
+  readonly trustProxy?: readonly string[] | undefined;
+  /**
+   * Gives the TLS client certificate of a request, where a proxy ended TLS and verified it; see
+   * `forwardedClientCertificate`.
+   * @default that of the connection
+   */
+  readonly clientCertificate?: CertificateSource | undefined;
+  /**
+   * Fetches the keys of services (`jwksUri`) and of the issuers of federated identities.
+   * @default fetch
+   */
+  readonly fetch?: Fetch | undefined;
   /**
    * At least 32 bytes (of UTF-8, if a string) from which the keys are derived that hash client secrets and
    * encrypt signing keys. Required for durable storage: with another one nothing stored can be used.
@@ -60,22 +124,6 @@ export interface IssuerOptions {
   readonly onEvent?: EventListener | undefined;
 }
 
-export interface IssuerSettings {
-  readonly issuer: string;
-  /** The issuer without a slash at its end: what endpoints are appended to. */
-  readonly baseUrl: string;
-  readonly storage: IssuerStorage;
-  readonly adminToken: string | undefined;
-  readonly resources: ReadonlySet<string> | undefined;
-  readonly accessTokenSeconds: number;
-  readonly signingAlgorithm: SigningAlgorithm;
-  readonly keyPublishAheadSeconds: number;
-  readonly secretKey: Uint8Array;
-  readonly now: () => number;
-  readonly randomBytes: RandomBytes;
-  readonly onEvent: EventListener | undefined;
-}
-
 /** The names of all issuer options. */
 export const issuerOptions: readonly (keyof IssuerOptions)[] = [
   'issuer',
@@ -85,120 +133,16 @@ export const issuerOptions: readonly (keyof IssuerOptions)[] = [
   'accessTokenSeconds',
   'signingAlgorithm',
   'keyPublishAheadSeconds',
+  'keyRotationSeconds',
+  'statusLists',
+  'statusListTtlSeconds',
+  'dpopNonce',
+  'limits',
+  'trustProxy',
+  'clientCertificate',
+  'fetch',
   'secretKey',
   'now',
   'randomBytes',
   'onEvent',
 ];
-
-const DAY_SECONDS = 86_400;
-const LEAST_SECRET_KEY_BYTES = 32;
-const LEAST_ADMIN_TOKEN_CHARACTERS = 16;
-export const adminTokenRule = `a text of at least ${LEAST_ADMIN_TOKEN_CHARACTERS} visible ASCII characters`;
-
-/**
- * Checks the options and fills in the defaults.
- *
- * @throws TypeError that names the option, the rule and, unless it is secret, the value.
- */
-export function resolveIssuerOptions(given: IssuerOptions): IssuerSettings {
-  const check = new OptionChecker('createIssuer');
-  const options = check.object('options', given, issuerOptions);
-  const { storage = memoryStorage(), signingAlgorithm = 'ES256' } = options;
-  const randomBytes = check.function('randomBytes', options.randomBytes) ?? webRandomBytes;
-  const issuer = checkIssuer(check, options.issuer);
-  return Object.freeze({
-    issuer,
-    baseUrl: issuer.endsWith('/') ? issuer.slice(0, -1) : issuer,
-    storage: checkStorage(check, storage),
-    adminToken: checkAdminToken(check, options.adminToken),
-    resources: checkResources(check, options.resources),
-    accessTokenSeconds: wholeSeconds(check, 'accessTokenSeconds', options.accessTokenSeconds ?? 900, 1),
-    signingAlgorithm: check.oneOf('signingAlgorithm', signingAlgorithm, signingAlgorithms),
-    keyPublishAheadSeconds: wholeSeconds(
-      check,
-      'keyPublishAheadSeconds',
-      options.keyPublishAheadSeconds ?? 300,
-      0,
-    ),
-    secretKey: checkSecretKey(check, options.secretKey, storage) ?? randomBytes(LEAST_SECRET_KEY_BYTES),
-    now: check.function('now', options.now) ?? Date.now,
-    randomBytes,
-    onEvent: check.function('onEvent', options.onEvent),
-  });
-}
-
-function checkIssuer(check: OptionChecker, value: unknown): string {
-  const rule = 'an https URL (http on loopback addresses) without query, fragment and credentials';
-  const issuer = check.string('issuer', value, rule);
-  if (!URL.canParse(issuer)) return check.fail('issuer', rule, issuer);
-  const { href, username, password } = new URL(issuer);
-  if (username !== '' || password !== '') return check.failSecret('issuer', rule);
-  if (/[?#]/.test(issuer) || !isSecureUrl(issuer)) return check.fail('issuer', rule, issuer);
-  if (new URL(issuer).pathname.includes('/:'))
-    return check.fail('issuer', 'without a segment that begins with a colon', issuer);
-  // Verifiers compare issuers to the byte, so there must be one spelling only.
-  const canonical = issuer === href || `${issuer}/` === href;
-  return canonical ? issuer : check.fail('issuer', `in its canonical spelling, ${href}`, issuer);
-}
-
-function checkStorage(check: OptionChecker, storage: IssuerStorage): IssuerStorage {
-  if (typeof storage !== 'object' || storage === null || typeof storage.findService !== 'function') {
-    return check.fail('storage', 'a storage such as memoryStorage()', storage);
-  }
-  return storage;
-}
-
-/** Whether a text may be the admin token. */
-export function isAdminToken(text: string): boolean {
-  return text.length >= LEAST_ADMIN_TOKEN_CHARACTERS && /^[\x21-\x7e]+$/.test(text);
-}
-
-function checkAdminToken(check: OptionChecker, value: unknown): string | undefined {
-  if (value === undefined) return undefined;
-  if (typeof value !== 'string' || !isAdminToken(value))
-    return check.failSecret('adminToken', adminTokenRule);
-  return value;
-}
-
-function checkResources(check: OptionChecker, value: unknown): ReadonlySet<string> | undefined {
-  if (value === undefined) return undefined;
-  const resources = check.strings('resources', value);
-  for (const resource of resources) {
-    if (!isResourceUri(resource)) check.fail('resources', 'absolute URIs without fragment', resource);
-  }
-  return new Set(resources);
-}
-
-/** RFC 8707 section 2: an absolute URI without fragment. */
-export function isResourceUri(text: string): boolean {
-  return URL.canParse(text) && !text.includes('#') && /^[\x21-\x7e]+$/.test(text);
-}
-
-function wholeSeconds(check: OptionChecker, option: string, value: unknown, least: number): number {
-  const seconds = check.number(option, value, least, DAY_SECONDS, 'seconds');
-  return Number.isInteger(seconds) ? seconds : check.fail(option, 'a whole number of seconds', seconds);
-}
-
-function checkSecretKey(
-  check: OptionChecker,
-  value: unknown,
-  storage: IssuerStorage,
-): Uint8Array | undefined {
-  if (value === undefined) {
-    if (storage.durable) check.failSecret('secretKey', 'given with durable storage');
-    return undefined;
-  }
-  const key = typeof value === 'string' ? new TextEncoder().encode(value) : value;
-  if (!(key instanceof Uint8Array) || key.length < LEAST_SECRET_KEY_BYTES) {
-    return check.failSecret(
-      'secretKey',
-      `a string or Uint8Array of at least ${LEAST_SECRET_KEY_BYTES} bytes`,
-    );
-  }
-  return key.slice();
-}
-
-function webRandomBytes(length: number): Uint8Array {
-  return crypto.getRandomValues(new Uint8Array(length));
-}

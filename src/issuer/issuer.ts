@@ -1,25 +1,29 @@
 import { createEmitter } from '../events.ts';
 import { metadataUrls } from '../shared/metadata.ts';
-import { createAccessTokens } from './access-tokens.ts';
-import { createAdminRoutes } from './admin.ts';
+import { createAdminRoutes } from './admin/admin-routes.ts';
+import { createSecrets } from './clients/secrets.ts';
 import type { IssuerContext } from './context.ts';
-import { json, problem } from './http-answers.ts';
-import { createIntrospectionEndpoint } from './introspection.ts';
-import { type IssuerOptions, type IssuerSettings, resolveIssuerOptions } from './issuer-options.ts';
-import { createJwksEndpoint, createMetadataEndpoint } from './metadata.ts';
-import { createRevocationEndpoint } from './revocation.ts';
-import { type RotationOptions, rotateKeys } from './rotate-keys.ts';
-import { createRouter, type Route } from './router.ts';
-import { createSecrets } from './secrets.ts';
-import { createSigningKeys } from './signing-keys.ts';
-import { createTokenEndpoint } from './token-endpoint.ts';
+import { createIntrospectionEndpoint } from './endpoints/introspection.ts';
+import { createJwksEndpoint, createMetadataEndpoint } from './endpoints/metadata.ts';
+import { createRevocationEndpoint } from './endpoints/revocation.ts';
+import { createTokenEndpoint } from './endpoints/token-endpoint.ts';
+import { createHousekeeping } from './housekeeping.ts';
+import { json, problem } from './http/http-answers.ts';
+import type { IssuerConnection } from './http/incoming.ts';
+import { createRouter, type Route } from './http/router.ts';
+import type { IssuerOptions } from './issuer-options.ts';
+import { type IssuerSettings, resolveIssuerOptions } from './issuer-settings.ts';
+import { type RotationOptions, rotateKeys } from './keys/rotate-keys.ts';
+import { createSigningKeys } from './keys/signing-keys.ts';
+import { createResourceRegistry } from './resource-registry.ts';
+import { createAccessTokens } from './tokens/access-tokens.ts';
 
 /** An authorization server for services, as a web-standard handler. Made by {@link createIssuer}. */
 export interface Issuer {
   /** The issuer identifier, as configured. */
   readonly issuer: string;
-  /** Answers one request. Never rejects; what fails inside, as the storage may, is a 503 and an event. */
-  fetch(request: Request): Promise<Response>;
+  /** Answers one request; `connection` is what the server knows of where it came from. Never rejects; what fails inside, as the storage may, is a 503 and an event. */
+  fetch(request: Request, connection?: IssuerConnection): Promise<Response>;
   /** Loads the signing keys, and makes the first one, ahead of the first request. */
   ready(): Promise<void>;
   /**
@@ -60,16 +64,17 @@ export interface SigningKeyInfo {
  */
 export function createIssuer(options: IssuerOptions): Issuer {
   const context = createContext(resolveIssuerOptions(options));
-  const { settings, keys, emit } = context;
+  const { settings, keys, housekeeping, emit } = context;
   const route = createRouter(createRoutes(context));
   let closed = false;
 
   return Object.freeze({
     issuer: settings.issuer,
-    async fetch(request: Request) {
+    async fetch(request: Request, connection: IssuerConnection = {}) {
       if (closed) return unavailable('the issuer is closed');
       try {
-        return await route(request);
+        housekeeping.tick();
+        return await route(request, connection);
       } catch (error) {
         const { pathname: path } = new URL(request.url);
         const errorName = error instanceof Error ? error.name : typeof error;
@@ -91,6 +96,7 @@ export function createIssuer(options: IssuerOptions): Issuer {
     },
     async close() {
       closed = true;
+      await housekeeping.finish();
     },
   });
 }
@@ -107,7 +113,17 @@ function createContext(settings: IssuerSettings): IssuerContext {
     now,
   });
   const tokens = createAccessTokens(settings, keys, secrets);
-  return { settings, secrets, keys, tokens, emit: createEmitter(settings.onEvent, now) };
+  const housekeeping = createHousekeeping(settings.storage, now);
+  const resources = createResourceRegistry(settings);
+  return {
+    settings,
+    secrets,
+    keys,
+    tokens,
+    resources,
+    housekeeping,
+    emit: createEmitter(settings.onEvent, now),
+  };
 }
 
 function createRoutes(context: IssuerContext): readonly Route[] {

@@ -2,9 +2,9 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { isLoopback } from '../shared/http.ts';
 import { OptionChecker } from '../shared/options.ts';
+import { answerNodeRequest } from './http/node-http.ts';
 import { createIssuer, type Issuer } from './issuer.ts';
 import { type IssuerOptions, issuerOptions } from './issuer-options.ts';
-import { answerNodeRequest } from './node-http.ts';
 
 /** Those of an issuer, and where it listens. */
 export interface ServeIssuerOptions extends Omit<IssuerOptions, 'issuer'> {

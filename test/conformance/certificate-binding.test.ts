@@ -6,13 +6,13 @@ import express from 'express';
 import { generate } from 'selfsigned';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requireServiceAuth } from '../../adapters/express.ts';
-import { certificateThumbprint } from '../../src/inbound/certificate.ts';
 import {
   type AuthRequest,
   createVerifier,
   forwardedClientCertificate,
   type VerifierOptions,
 } from '../../src/index.ts';
+import { certificateThumbprint } from '../../src/shared/certificate-thumbprint.ts';
 import { requestWith } from '../helpers/dpop.ts';
 import { reasonOf } from '../helpers/judge.ts';
 import { audience, createKey, issuer, mint, nowMs } from '../helpers/tokens.ts';

@@ -1,81 +1,142 @@
 /**
- * What the issuer keeps, by use-case. Small on purpose: an adapter for a database is these few functions, each
- * one statement or one short transaction. Times are epoch milliseconds, which every database can hold.
+ * What a database has to do for the issuer. Small on purpose: each function is one statement or one short transaction.
  */
+import type {
+  AuditEntry,
+  IdempotentCreate,
+  RevokedToken,
+  StatusBlock,
+  StatusListState,
+  StoredAuditEntry,
+  StoredResource,
+  StoredSecret,
+  StoredService,
+  StoredSigningKey,
+  StoredToken,
+} from './records.ts';
 
-/** A client secret as it is kept: nothing here gives the secret back. */
-export interface StoredSecret {
-  readonly id: string;
-  /** HMAC of the secret under the issuer's `secretKey`, in base64url. */
-  readonly hash: string;
-  /** The last characters of the secret, which belong to its checksum, so that people can tell secrets apart. */
-  readonly hint: string;
-  readonly createdAtMs: number;
+/** A position in a list: the last entry that was shown. */
+export interface ServicePage {
+  /** The client id after which to go on; from the beginning without it. */
+  readonly after?: string | undefined;
+  readonly limit: number;
 }
 
-/** A registered service: a confidential client (RFC 6749 section 2.1). */
-export interface StoredService {
+export interface AuditPage {
+  /** Only entries older than this sequence number; from the newest without it. */
+  readonly before?: number | undefined;
+  readonly limit: number;
+  /** Only entries of this target. */
+  readonly target?: string | undefined;
+}
+
+/** `created`: done. `taken`: the name is in use. `repeated`: the same `Idempotency-Key` was used before. */
+export type CreateResult = 'created' | 'taken' | 'repeated';
+
+export interface SecretAddition {
   readonly clientId: string;
-  readonly name: string;
-  readonly description: string | undefined;
-  readonly scopes: readonly string[];
-  /** The resources (RFC 8707) that it may ask tokens for and introspect tokens of. */
-  readonly resources: readonly string[];
-  readonly secrets: readonly StoredSecret[];
-  readonly createdAtMs: number;
-  /** Set for good once the service is revoked; its `clientId` is never given to another. */
-  readonly revokedAtMs: number | undefined;
+  readonly secret: StoredSecret;
+  /** When the service's other secrets end, unless they end before; `undefined` leaves them as they are. */
+  readonly expireOthersAtMs: number | undefined;
 }
 
-/** A signing key as it is kept. */
-export interface StoredSigningKey {
-  readonly kid: string;
-  readonly algorithm: string;
-  /** The private key, encrypted under the issuer's `secretKey`. */
-  readonly sealedKey: string;
-  readonly createdAtMs: number;
-  /** When it takes over signing from the key before it. */
-  readonly activeFromMs: number;
-  /** The longest life of a token that it was made to sign. */
-  readonly tokenSeconds: number;
-}
-
-/** A token that was revoked before it expired. */
-export interface RevokedToken {
-  readonly tokenId: string;
+export interface StatusReservation {
   readonly clientId: string;
+  readonly count: number;
+  /** When the last token that gets a place of the block will have expired. */
   readonly expiresAtMs: number;
 }
 
+export interface LimitRequest {
+  /** Whom and what is counted. */
+  readonly key: string;
+  readonly windowEndsAtMs: number;
+  /** How many the window allows in all. */
+  readonly limit: number;
+  /** How many are asked for at once. */
+  readonly amount: number;
+}
+
 /**
- * Where the issuer keeps services, revoked tokens and signing keys.
+ * Where the issuer keeps what must outlive a request.
  *
- * What a function has acknowledged must be seen by every later call, also from other instances.
+ * What a function has acknowledged is durable and seen by every later call, also of other instances. A change and its
+ * audit entry are made together or not at all.
  */
 export interface IssuerStorage {
   /** Whether what is stored outlives the process; the issuer then insists on a `secretKey` that does too. */
   readonly durable: boolean;
 
-  /** Adds a service; `false` if its `clientId` is taken, also by a revoked one. */
-  createService(service: StoredService): Promise<boolean>;
+  /** Adds a service with its secrets; `taken` if its `clientId` is in use, also by a revoked one. */
+  createService(service: StoredService, audit: AuditEntry, request?: IdempotentCreate): Promise<CreateResult>;
+  /** The service with its secrets, revoked or not. Takes as long where there is none. */
   findService(clientId: string): Promise<StoredService | undefined>;
-  /** All services, revoked ones included, in order of creation. */
-  listServices(): Promise<readonly StoredService[]>;
-  /** Marks a service as revoked, keeping the time of the first revocation; `false` if there is none. */
-  revokeService(clientId: string, atMs: number): Promise<boolean>;
+  /** Services, revoked ones included, in order of creation. */
+  listServices(page: ServicePage): Promise<readonly StoredService[]>;
+  /**
+   * Writes the registration of a service, save for its secrets and its revocation, provided that the stored version is
+   * the one before `service.version`; `false` otherwise.
+   */
+  updateService(service: StoredService, audit: AuditEntry): Promise<boolean>;
+  /**
+   * Marks a service as revoked, keeping the time of the first revocation, and with it all its places in status lists;
+   * `false` if there is none.
+   */
+  revokeService(clientId: string, atMs: number, audit: AuditEntry): Promise<boolean>;
 
-  /** Remembers a revoked token; doing so again changes nothing. */
+  /** Adds a secret to a service; `taken` if there is no such service or it is revoked. */
+  addSecret(addition: SecretAddition, audit: AuditEntry, request?: IdempotentCreate): Promise<CreateResult>;
+  /** `false` if there is none. */
+  removeSecret(clientId: string, secretId: string, audit: AuditEntry): Promise<boolean>;
+  /** Notes when secrets were last used; the latest time stays. */
+  touchSecrets(uses: ReadonlyMap<string, number>): Promise<void>;
+
+  /** A create that was made with this key and has not expired by then. */
+  findIdempotentCreate(key: string, nowMs: number): Promise<IdempotentCreate | undefined>;
+
+  /** `false` if it is there already. */
+  createResource(resource: StoredResource, audit: AuditEntry): Promise<boolean>;
+  findResource(resource: string): Promise<StoredResource | undefined>;
+  /** All of the registry, in order of creation. */
+  listResources(): Promise<readonly StoredResource[]>;
+  /** `false` if there is none. */
+  updateResource(resource: StoredResource, audit: AuditEntry): Promise<boolean>;
+  /** `false` if there is none. */
+  deleteResource(resource: string, audit: AuditEntry): Promise<boolean>;
+
+  /** Keeps an opaque token. */
+  saveToken(token: StoredToken): Promise<void>;
+  findToken(hash: string): Promise<StoredToken | undefined>;
+  /** Remembers a revoked token, and in its status list; doing so again changes nothing. */
   revokeToken(token: RevokedToken): Promise<void>;
   isTokenRevoked(tokenId: string): Promise<boolean>;
-  /** Forgets revoked tokens that have expired by then. */
-  deleteExpiredTokens(nowMs: number): Promise<void>;
+
+  /** Sets places of a status list aside that no other reservation gets; a new list is begun where one is full. */
+  reserveStatuses(reservation: StatusReservation): Promise<StatusBlock>;
+  /** The revision alone, which is cheap to ask for; `undefined` if there is no such list. */
+  statusListRevision(listId: string): Promise<number | undefined>;
+  /** Leaves out what has expired by then. */
+  statusList(listId: string, nowMs: number): Promise<StatusListState | undefined>;
+
+  /** Notes a name that may be used once until it expires; `false` if it was noted before. Atomic. */
+  useOnce(name: string, expiresAtMs: number): Promise<boolean>;
+  /** Takes from a limit that all instances share, and gives how many were left to take: 0 up to `amount`. Atomic. */
+  takeFromLimit(request: LimitRequest): Promise<number>;
 
   /** All signing keys in the order in which they were added. */
   listSigningKeys(): Promise<readonly StoredSigningKey[]>;
   /**
    * Adds a signing key, provided that `after` is the `kid` of the one added last (`undefined`: there is none).
-   * Gives `false` otherwise: another instance was faster.
+   * Gives `false` otherwise: another instance was faster. Without an audit entry where nobody asked for it.
    */
-  addSigningKey(key: StoredSigningKey, after: string | undefined): Promise<boolean>;
+  addSigningKey(key: StoredSigningKey, after: string | undefined, audit?: AuditEntry): Promise<boolean>;
   deleteSigningKey(kid: string): Promise<void>;
+
+  /** The newest first. */
+  listAudit(page: AuditPage): Promise<readonly StoredAuditEntry[]>;
+
+  /** Forgets what has expired by then: tokens, revocations, places, names, limits, idempotent creates. */
+  deleteExpired(nowMs: number): Promise<void>;
+  /** Closes what it opened. Functions reject from then on. */
+  close(): Promise<void>;
 }

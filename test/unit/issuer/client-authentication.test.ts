@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decodeBasic } from '../../../src/issuer/client-authentication.ts';
+import { decodeBasic } from '../../../src/issuer/clients/client-authentication.ts';
 import vectors from '../../vectors/rfc6749-client.json';
 import { basic, createHarness, form, type Parameters } from './harness.ts';
 

@@ -1,8 +1,8 @@
 /** Client authentication (RFC 6749 section 2.3): who sends this request, proven by a secret. */
-import type { IssuerContext } from './context.ts';
-import { OAuthFault } from './oauth-fault.ts';
-import type { Form } from './request-body.ts';
-import type { StoredService } from './storage/storage.ts';
+import type { IssuerContext } from '../context.ts';
+import { OAuthFault } from '../http/oauth-fault.ts';
+import type { Form } from '../http/request-body.ts';
+import type { AuthenticatedClient, ClientRequest } from './client-request.ts';
 
 /** The methods that {@link authenticateClient} understands, as the metadata names them. */
 export const clientAuthenticationMethods = ['client_secret_basic', 'client_secret_post'] as const;
@@ -21,17 +21,18 @@ const LONGEST_CLIENT_ID = 200;
  * services there are.
  */
 export async function authenticateClient(
-  { settings, secrets }: IssuerContext,
-  request: Request,
-  form: Form,
-): Promise<StoredService | OAuthFault> {
+  { settings, secrets, housekeeping }: IssuerContext,
+  { request, form }: ClientRequest,
+): Promise<AuthenticatedClient | OAuthFault> {
   const credentials = readClientCredentials(request.headers.get('authorization'), form);
   if (credentials instanceof OAuthFault) return credentials;
   const { clientId, clientSecret } = credentials;
   const service = await settings.storage.findService(clientId);
   const live = service?.revokedAtMs === undefined ? service : undefined;
-  const matches = secrets.matches(clientId, clientSecret, live?.secrets ?? []);
-  return live !== undefined && matches ? live : refused();
+  const secretId = secrets.match(clientId, clientSecret, live?.secrets ?? [], settings.now());
+  if (live === undefined || secretId === undefined) return refused();
+  housekeeping.secretUsed(secretId);
+  return { service: live, method: 'client_secret_basic' };
 }
 
 /** Reads the credentials of a request that uses exactly one method. */

@@ -1,9 +1,10 @@
 /** The issuer's signing keys: published before they sign, kept until the last token they signed has expired. */
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose';
-import { within } from '../shared/deadline.ts';
-import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
+import { within } from '../../shared/deadline.ts';
+import { andThen, type MaybePromise } from '../../shared/maybe-async.ts';
+import type { StoredSigningKey } from '../storage/records.ts';
+import type { IssuerStorage } from '../storage/storage.ts';
 import { createSealedKeys, type SigningKey } from './sealed-keys.ts';
-import type { IssuerStorage, StoredSigningKey } from './storage/storage.ts';
 
 export const signingAlgorithms = ['ES256', 'EdDSA', 'RS256'] as const;
 export type SigningAlgorithm = (typeof signingAlgorithms)[number];

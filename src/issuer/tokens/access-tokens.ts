@@ -1,16 +1,38 @@
 /** Access tokens as JWTs (RFC 9068): issued, and known again. */
 import { decodeProtectedHeader, type JWTPayload, jwtVerify, SignJWT } from 'jose';
-import type { IssuerSettings } from './issuer-options.ts';
-import type { SigningKey } from './sealed-keys.ts';
-import type { Secrets } from './secrets.ts';
-import type { SigningKeys } from './signing-keys.ts';
+import { isObject } from '../../shared/json.ts';
+import type { Secrets } from '../clients/secrets.ts';
+import type { IssuerSettings } from '../issuer-settings.ts';
+import type { SigningKey } from '../keys/sealed-keys.ts';
+import type { SigningKeys } from '../keys/signing-keys.ts';
+import type { StatusPlace } from '../storage/records.ts';
 
+/** The key or certificate that a token is bound to: the claim `cnf` (RFC 7800, RFC 9449 section 6, RFC 8705 section 3.1). */
+export interface Confirmation {
+  readonly jkt?: string;
+  readonly 'x5t#S256'?: string;
+}
+
+/** Who acts for the subject, and for whom it was done before: the claim `act` (RFC 8693 section 4.1). */
+export interface Actor {
+  readonly sub: string;
+  readonly act?: Actor;
+}
+
+/** What a token says, before it has a name and a time. */
 export interface AccessTokenGrant {
   readonly clientId: string;
   readonly subject: string;
   readonly audience: readonly string[];
   /** Separated by spaces; `undefined` where none was granted. */
   readonly scope: string | undefined;
+  readonly confirmation: Confirmation | undefined;
+  readonly actor: Actor | undefined;
+}
+
+export interface TokenForm {
+  readonly format: 'jwt' | 'opaque';
+  readonly lifetimeSeconds: number;
 }
 
 export interface AccessTokenClaims extends AccessTokenGrant {
@@ -19,6 +41,8 @@ export interface AccessTokenClaims extends AccessTokenGrant {
   readonly issuedAt: number;
   /** In epoch seconds. */
   readonly expiresAt: number;
+  /** Its place in a status list, where it has one. */
+  readonly status: StatusPlace | undefined;
 }
 
 export interface IssuedToken extends AccessTokenClaims {
@@ -26,7 +50,7 @@ export interface IssuedToken extends AccessTokenClaims {
 }
 
 export interface AccessTokens {
-  issue(grant: AccessTokenGrant): Promise<IssuedToken>;
+  issue(grant: AccessTokenGrant, form: TokenForm): Promise<IssuedToken>;
   /** The claims of a token that this issuer signed and that has not expired. Does not look for revocation. */
   read(token: string): Promise<AccessTokenClaims | undefined>;
   /** As `read`, for tokens that neither were revoked themselves nor belong to a revoked service. */
@@ -41,13 +65,13 @@ export function createAccessTokens(
   keys: SigningKeys,
   secrets: Secrets,
 ): AccessTokens {
-  const { issuer, storage, accessTokenSeconds, now } = settings;
+  const { issuer, storage, now } = settings;
 
-  async function issue(grant: AccessTokenGrant): Promise<IssuedToken> {
-    const { clientId, subject, audience, scope } = grant;
+  async function issue(grant: AccessTokenGrant, { lifetimeSeconds }: TokenForm): Promise<IssuedToken> {
+    const { clientId, subject, audience, scope, confirmation, actor } = grant;
     const { privateKey, algorithm, kid } = await keys.signer();
     const issuedAt = Math.floor(now() / 1000);
-    const expiresAt = issuedAt + accessTokenSeconds;
+    const expiresAt = issuedAt + lifetimeSeconds;
     const tokenId = secrets.identifier();
     const claims: JWTPayload = {
       iss: issuer,
@@ -58,11 +82,13 @@ export function createAccessTokens(
       jti: tokenId,
       client_id: clientId,
       ...(scope !== undefined && { scope }),
+      ...(confirmation !== undefined && { cnf: confirmation }),
+      ...(actor !== undefined && { act: actor }),
     };
     const accessToken = await new SignJWT(claims)
       .setProtectedHeader({ alg: algorithm, typ: TYP, kid })
       .sign(privateKey);
-    return { ...grant, accessToken, tokenId, issuedAt, expiresAt };
+    return { ...grant, accessToken, tokenId, issuedAt, expiresAt, status: undefined };
   }
 
   async function read(token: string): Promise<AccessTokenClaims | undefined> {
@@ -118,7 +144,7 @@ function findKey(
 }
 
 function readClaims(payload: JWTPayload): AccessTokenClaims | undefined {
-  const { sub, aud, exp, iat, jti, client_id: clientId, scope } = payload;
+  const { sub, aud, exp, iat, jti, client_id: clientId, scope, cnf, act } = payload;
   if (sub === undefined || aud === undefined || exp === undefined || iat === undefined || jti === undefined) {
     return undefined;
   }
@@ -128,7 +154,10 @@ function readClaims(payload: JWTPayload): AccessTokenClaims | undefined {
     subject: sub,
     audience: typeof aud === 'string' ? [aud] : aud,
     scope: typeof scope === 'string' ? scope : undefined,
+    confirmation: isObject(cnf) ? (cnf as Confirmation) : undefined,
+    actor: isObject(act) ? (act as unknown as Actor) : undefined,
     tokenId: jti,
+    status: undefined,
     issuedAt: iat,
     expiresAt: exp,
   };

@@ -1,8 +1,8 @@
 /** What the issuer publishes of itself: metadata (RFC 8414) and keys (RFC 7517). */
-import { clientAuthenticationMethods } from './client-authentication.ts';
-import type { IssuerContext } from './context.ts';
-import { json } from './http-answers.ts';
-import type { Handler } from './router.ts';
+import { clientAuthenticationMethods } from '../clients/client-authentication.ts';
+import type { IssuerContext } from '../context.ts';
+import { json } from '../http/http-answers.ts';
+import type { Handler } from '../http/router.ts';
 import { grantTypes } from './token-endpoint.ts';
 
 /** Makes the handler of the metadata. Every URL in it comes from the configured issuer, none from the request. */

@@ -19,9 +19,9 @@ export function empty(status: 200 | 204): Response {
 }
 
 /** An error answer of RFC 6749 section 5.2. */
-export function oauthError({ error, description, status }: OAuthFault): Response {
+export function oauthError({ error, description, status, headers: more }: OAuthFault): Response {
   const challenge = { 'www-authenticate': 'Basic realm="service-auth", charset="UTF-8"' };
-  const headers = { pragma: 'no-cache', ...(status === 401 && challenge) };
+  const headers = { pragma: 'no-cache', ...(status === 401 && challenge), ...more };
   return json({ error, error_description: description }, headers, status);
 }
 

@@ -1,8 +1,8 @@
 /** Request bodies, bounded before they are read and strict in their encoding. */
 
-import { type JsonObject, parseJsonObject } from '../shared/json.ts';
-import type { Bytes } from '../shared/runtime.ts';
-import { readBounded } from '../shared/transport.ts';
+import { type JsonObject, parseJsonObject } from '../../shared/json.ts';
+import type { Bytes } from '../../shared/runtime.ts';
+import { readBounded } from '../../shared/transport.ts';
 import { OAuthFault } from './oauth-fault.ts';
 
 /** The parameters of a form; each has one value, save for those that may be repeated. */

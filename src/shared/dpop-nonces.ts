@@ -1,7 +1,7 @@
 /** Nonces that a server needs not remember (RFC 9449 section 8 and 9): the HMAC of a slot of time. */
-import { encodeBase64url } from '../shared/base64url.ts';
-import { hmacSha256 } from '../shared/crypto.ts';
-import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
+import { encodeBase64url } from './base64url.ts';
+import { hmacSha256 } from './crypto.ts';
+import { andThen, type MaybePromise } from './maybe-async.ts';
 
 export interface DpopNonces {
   /** The nonce to send with an answer. */

@@ -1,10 +1,10 @@
 /** Services as the admin API takes and shows them. */
 import * as z from 'zod';
-import { isScopeName } from '../shared/scope.ts';
-import type { InputFault } from './http-answers.ts';
-import { type IssuerSettings, isResourceUri } from './issuer-options.ts';
-import type { Secrets } from './secrets.ts';
-import type { StoredService } from './storage/storage.ts';
+import { isScopeName } from '../../shared/scope.ts';
+import type { Secrets } from '../clients/secrets.ts';
+import type { InputFault } from '../http/http-answers.ts';
+import { type IssuerSettings, isResourceUri } from '../issuer-settings.ts';
+import type { StoredService } from '../storage/records.ts';
 
 /** Visible ASCII. A dot segment could not be named in the path of the admin API. */
 const clientId = z
@@ -36,6 +36,7 @@ const registration = z.strictObject({
   description: line.max(1000).optional(),
   scopes: together(z.array(scope).max(100)),
   resources: together(z.array(resource).max(50)).default([]),
+  serves: together(z.array(resource).max(50)).default([]),
 });
 
 export type Registration = z.output<typeof registration>;
@@ -43,7 +44,7 @@ export type Registration = z.output<typeof registration>;
 /** Judges the input of a registration. */
 export function parseRegistration(
   input: unknown,
-  known: ReadonlySet<string> | undefined,
+  known: IssuerSettings['resources'],
 ): Registration | readonly InputFault[] {
   const { success, data, error } = registration.safeParse(input);
   if (!success) return toInputFaults(error);
@@ -80,20 +81,34 @@ export function createService(
     resources: [...new Set(input.resources)],
     secrets: [secrets.seal(clientId, clientSecret, createdAtMs)],
     createdAtMs,
+    updatedAtMs: createdAtMs,
     revokedAtMs: undefined,
+    version: 1,
+    serves: [...new Set(input.serves)],
+    authMethods: ['client_secret_basic', 'client_secret_post'],
+    tokenFormat: 'jwt',
+    accessTokenSeconds: undefined,
+    dpopBound: false,
+    certificateBound: false,
+    jwks: undefined,
+    jwksUri: undefined,
+    tlsClientAuth: undefined,
+    federatedIdentities: [],
   };
   return { service, clientSecret };
 }
 
 /** A service as the admin API shows it: member by member, so that what is added to storage stays there. */
 export function showService(service: StoredService): Record<string, unknown> {
-  const { clientId, name, description, scopes, resources, secrets, createdAtMs, revokedAtMs } = service;
+  const { clientId, name, description, scopes, resources, serves, secrets, createdAtMs, revokedAtMs } =
+    service;
   return {
     clientId,
     name,
     description,
     scopes,
     resources,
+    serves,
     secrets: secrets.map(({ id, hint, createdAtMs: at }) => ({ id, hint, createdAt: toIso(at) })),
     createdAt: toIso(createdAtMs),
     revokedAt: revokedAtMs === undefined ? undefined : toIso(revokedAtMs),

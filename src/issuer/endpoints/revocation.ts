@@ -1,11 +1,10 @@
 /** Token revocation (RFC 7009). */
-import { createClientEndpoint } from './client-endpoint.ts';
-import type { IssuerContext } from './context.ts';
-import { empty } from './http-answers.ts';
-import { OAuthFault } from './oauth-fault.ts';
-import type { Handler } from './router.ts';
 
-const CLEAN_UP_EVERY_MS = 60_000;
+import type { IssuerContext } from '../context.ts';
+import { empty } from '../http/http-answers.ts';
+import { OAuthFault } from '../http/oauth-fault.ts';
+import type { Handler } from '../http/router.ts';
+import { createClientEndpoint } from './client-endpoint.ts';
 
 /**
  * Makes the revocation endpoint. A client revokes its own tokens only; a token that is unknown or has expired
@@ -13,16 +12,9 @@ const CLEAN_UP_EVERY_MS = 60_000;
  */
 export function createRevocationEndpoint(context: IssuerContext): Handler {
   const { tokens, settings, emit } = context;
-  const { storage, now } = settings;
-  let cleanUpAt = Number.NEGATIVE_INFINITY;
+  const { storage } = settings;
 
-  async function cleanUp(): Promise<void> {
-    if (now() < cleanUpAt) return;
-    cleanUpAt = now() + CLEAN_UP_EVERY_MS;
-    await storage.deleteExpiredTokens(now());
-  }
-
-  return createClientEndpoint(context, 'revoke', async ({ clientId }, form) => {
+  return createClientEndpoint(context, 'revoke', async ({ service: { clientId } }, { form }) => {
     const token = form.get('token');
     if (token === undefined) return new OAuthFault('invalid_request', 'token is missing');
     const claims = await tokens.read(token);
@@ -30,10 +22,9 @@ export function createRevocationEndpoint(context: IssuerContext): Handler {
     if (claims.clientId !== clientId) {
       return new OAuthFault('invalid_grant', 'the token was issued to another client');
     }
-    const { tokenId, expiresAt } = claims;
-    await storage.revokeToken({ tokenId, clientId, expiresAtMs: expiresAt * 1000 });
+    const { tokenId, expiresAt, status } = claims;
+    await storage.revokeToken({ tokenId, clientId, expiresAtMs: expiresAt * 1000, status });
     emit?.({ type: 'issuer.token_revoked', clientId, tokenId });
-    await cleanUp();
     return empty(200);
   });
 }

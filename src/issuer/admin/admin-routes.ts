@@ -1,10 +1,12 @@
 /** The admin API: services and keys. Errors are problem details (RFC 9457). */
 import * as z from 'zod';
-import type { IssuerContext } from './context.ts';
-import { empty, json, problem } from './http-answers.ts';
-import { readJson } from './request-body.ts';
-import { rotateKeys } from './rotate-keys.ts';
-import type { Handler, PathParameters, Route } from './router.ts';
+import type { IssuerContext } from '../context.ts';
+import { empty, json, problem } from '../http/http-answers.ts';
+import type { PathParameters } from '../http/incoming.ts';
+import { readJson } from '../http/request-body.ts';
+import type { Handler, Route } from '../http/router.ts';
+import { rotateKeys } from '../keys/rotate-keys.ts';
+import type { AuditEntry } from '../storage/records.ts';
 import { createService, parseRegistration, showService, toInputFaults, toIso } from './services.ts';
 
 /** The routes of the admin API; none without an admin token, as if it were not there. */
@@ -18,27 +20,27 @@ export function createAdminRoutes(context: IssuerContext, basePath: string): rea
       path: `${path}/services`,
       methods: {
         GET: admin(() => listServices(context)),
-        POST: admin((request) => addService(context, request)),
+        POST: admin(({ request }) => addService(context, request)),
       },
     },
     {
       path: `${path}/services/:clientId`,
       methods: {
-        GET: admin((_, parameters) => getService(context, parameters)),
-        DELETE: admin((_, parameters) => revokeService(context, parameters)),
+        GET: admin(({ parameters }) => getService(context, parameters)),
+        DELETE: admin(({ parameters }) => revokeService(context, parameters)),
       },
     },
-    { path: `${path}/keys/rotate`, methods: { POST: admin((request) => rotate(context, request)) } },
+    { path: `${path}/keys/rotate`, methods: { POST: admin(({ request }) => rotate(context, request)) } },
   ];
 }
 
 /** Lets requests with the admin token through (RFC 6750 section 2.1). */
 function guard({ secrets, emit }: IssuerContext, adminToken: string, handler: Handler): Handler {
-  return async (request, parameters) => {
-    const authorization = request.headers.get('authorization');
+  return async (incoming) => {
+    const authorization = incoming.request.headers.get('authorization');
     const [scheme = '', ...token] = (authorization ?? '').split(' ');
     const isBearer = scheme.toLowerCase() === 'bearer';
-    if (secrets.same(adminToken, token.join(' ')) && isBearer) return handler(request, parameters);
+    if (secrets.same(adminToken, token.join(' ')) && isBearer) return handler(incoming);
     const detail = 'the admin token is missing or wrong';
     emit?.({
       type: 'issuer.request_refused',
@@ -61,7 +63,8 @@ async function addService({ settings, secrets, emit }: IssuerContext, request: R
   const input = parseRegistration(body.json, settings.resources);
   if (!('name' in input)) return problem(400, 'the service is not valid', { errors: input });
   const { service, clientSecret } = createService(input, secrets, settings.now);
-  if (!(await settings.storage.createService(service))) {
+  const audit = entry(settings.now(), 'service.created', service.clientId, undefined, showService(service));
+  if ((await settings.storage.createService(service, audit)) !== 'created') {
     return problem(409, 'the clientId is taken; revoked services keep theirs');
   }
   const { clientId } = service;
@@ -71,7 +74,7 @@ async function addService({ settings, secrets, emit }: IssuerContext, request: R
 }
 
 async function listServices({ settings }: IssuerContext): Promise<Response> {
-  const services = await settings.storage.listServices();
+  const services = await settings.storage.listServices({ limit: 1000 });
   return json({ services: services.map(showService) });
 }
 
@@ -85,9 +88,14 @@ async function revokeService(
   parameters: PathParameters,
 ): Promise<Response> {
   const clientId = parameters.get('clientId') ?? '';
-  if (!(await settings.storage.revokeService(clientId, settings.now()))) return unknownService();
+  const audit = entry(settings.now(), 'service.revoked', clientId, undefined, undefined);
+  if (!(await settings.storage.revokeService(clientId, settings.now(), audit))) return unknownService();
   emit?.({ type: 'issuer.service_revoked', clientId });
   return empty(204);
+}
+
+function entry(atMs: number, action: string, target: string, before: unknown, after: unknown): AuditEntry {
+  return { atMs, actor: 'admin', action, target, before, after };
 }
 
 function unknownService(): Response {

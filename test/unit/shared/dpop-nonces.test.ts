@@ -1,12 +1,12 @@
 import { createHmac } from 'node:crypto';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 
-type Create = typeof import('../../../src/inbound/dpop-nonces.ts').createDpopNonces;
+type Create = typeof import('../../../src/shared/dpop-nonces.ts').createDpopNonces;
 
 /** Loads the module anew, so that it finds the crypto that the test wants. */
 async function load(): Promise<Create> {
   vi.resetModules();
-  return (await import('../../../src/inbound/dpop-nonces.ts')).createDpopNonces;
+  return (await import('../../../src/shared/dpop-nonces.ts')).createDpopNonces;
 }
 
 const node = await load();

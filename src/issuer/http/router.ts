@@ -1,8 +1,7 @@
 import { problem } from './http-answers.ts';
+import type { Incoming, IssuerConnection, PathParameters } from './incoming.ts';
 
-export type PathParameters = ReadonlyMap<string, string>;
-
-export type Handler = (request: Request, parameters: PathParameters) => Response | Promise<Response>;
+export type Handler = (incoming: Incoming) => Response | Promise<Response>;
 
 export interface Route {
   /** Segments that start with a colon match any one segment. */
@@ -11,21 +10,24 @@ export interface Route {
 }
 
 /** Makes one handler of a route table: 404 for unknown paths, 405 with `Allow` for unknown methods, HEAD as GET. */
-export function createRouter(routes: readonly Route[]): (request: Request) => Promise<Response> {
+export function createRouter(
+  routes: readonly Route[],
+): (request: Request, connection: IssuerConnection) => Promise<Response> {
   const table = routes.map((route) => ({ ...route, segments: route.path.split('/') }));
 
-  return async (request) => {
+  return async (request, connection) => {
     // Only the path decides; what the Host header says has no say in anything.
     const segments = new URL(request.url).pathname.split('/');
     for (const route of table) {
       const parameters = match(route.segments, segments);
-      if (parameters !== undefined) return dispatch(route, request, parameters);
+      if (parameters !== undefined) return dispatch(route, { request, parameters, connection });
     }
     return problem(404, 'there is nothing at this path');
   };
 }
 
-async function dispatch(route: Route, request: Request, parameters: PathParameters): Promise<Response> {
+async function dispatch(route: Route, incoming: Incoming): Promise<Response> {
+  const { request } = incoming;
   const methods = new Map<string, Handler>(Object.entries(route.methods));
   const isHead = request.method === 'HEAD';
   const handler = methods.get(isHead ? 'GET' : request.method);
@@ -33,7 +35,7 @@ async function dispatch(route: Route, request: Request, parameters: PathParamete
     const allow = [...methods.keys()].flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
     return problem(405, 'the method is not allowed here', { headers: { allow: allow.join(', ') } });
   }
-  const response = await handler(request, parameters);
+  const response = await handler(incoming);
   return isHead ? new Response(null, { status: response.status, headers: response.headers }) : response;
 }
 

@@ -1,21 +1,21 @@
 /** Judges DPoP proofs (RFC 9449 section 4.3), save for their being used twice. */
-import { decodeBase64url } from '../shared/base64url.ts';
+import { decodeBase64url } from './base64url.ts';
 import {
   importPublicKey,
   type Jwk,
   type KeyAlgorithm,
   keyFitsAlgorithm,
   type VerifySignature,
-} from '../shared/crypto.ts';
-import { normalizeHtu } from '../shared/dpop.ts';
-import { Fault } from '../shared/fault.ts';
-import { withoutQuery } from '../shared/http.ts';
-import { type JsonObject, parseJsonObject } from '../shared/json.ts';
-import { type JwsHeader, parseJws } from '../shared/jws.ts';
-import { isVerificationJwk } from '../shared/key-set.ts';
-import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
-import { thumbprint } from '../shared/thumbprint.ts';
+} from './crypto.ts';
+import { normalizeHtu } from './dpop.ts';
 import type { DpopNonces } from './dpop-nonces.ts';
+import { Fault } from './fault.ts';
+import { withoutQuery } from './http.ts';
+import { type JsonObject, parseJsonObject } from './json.ts';
+import { type JwsHeader, parseJws } from './jws.ts';
+import { isVerificationJwk } from './key-set.ts';
+import { andThen, type MaybePromise } from './maybe-async.ts';
+import { thumbprint } from './thumbprint.ts';
 
 export interface ProofRules {
   readonly algorithms: readonly KeyAlgorithm[];
@@ -32,9 +32,10 @@ export interface ProofRequest {
   readonly method: string;
   /** The URL that the client sees; `undefined` where that is not known for sure, which no proof can match. */
   readonly url: string | undefined;
-  readonly accessTokenHash: string;
-  /** The thumbprint of the key that the token is bound to. */
-  readonly jkt: string;
+  /** `undefined` where no token is presented, as at the token endpoint (RFC 9449 section 5). */
+  readonly accessTokenHash: string | undefined;
+  /** The thumbprint of the key that the token is bound to; `undefined` where the proof says which key it is to be. */
+  readonly jkt: string | undefined;
 }
 
 /** A proof that holds, and how long it must not be used again. */
@@ -90,12 +91,15 @@ export function createProofVerifier(rules: ProofRules): ProofVerifier {
       if (nonceFault !== undefined) return nonceFault;
       return andThen(known ?? importKey(jws.header), (key) => {
         if (key instanceof Fault) return key;
-        if (key.jkt !== request.jkt) return refuse('proof_key_mismatch', request.jkt, key.jkt);
+        const { jkt } = key;
+        if (request.jkt !== undefined && jkt !== request.jkt) {
+          return refuse('proof_key_mismatch', request.jkt, jkt);
+        }
         return andThen(key.verify(jws.signingInput, jws.signature), (holds) => {
           if (!holds) return refuse('bad_proof_signature', 'a signature by the key of the proof');
           // Only now, so that made-up keys push out none that are in use.
           if (known === undefined) remember(jws.headerSegment, key);
-          return held;
+          return { jkt, ...held };
         });
       });
     });
@@ -154,7 +158,11 @@ function importKey(header: JwsHeader): MaybePromise<ProofKey | Fault> {
 }
 
 /** The checks of section 4.3 that need no key: they are cheap, and come first. */
-function checkClaims(claims: JsonObject, request: ProofRequest, rules: ProofRules): Fault | HeldProof {
+function checkClaims(
+  claims: JsonObject,
+  request: ProofRequest,
+  rules: ProofRules,
+): Fault | Omit<HeldProof, 'jkt'> {
   const { jti, htm, htu, iat, ath } = claims;
   if (typeof jti !== 'string' || jti === '' || jti.length > LONGEST_JTI) {
     return refuse('malformed_proof', `jti of 1 to ${LONGEST_JTI} characters`);
@@ -164,7 +172,7 @@ function checkClaims(claims: JsonObject, request: ProofRequest, rules: ProofRule
     const expected = request.url === undefined ? 'a request whose URL is known' : withoutQuery(request.url);
     return refuse('proof_url_mismatch', expected, typeof htu === 'string' ? withoutQuery(htu) : typeof htu);
   }
-  if (ath !== request.accessTokenHash)
+  if (request.accessTokenHash !== undefined && ath !== request.accessTokenHash)
     return refuse('proof_token_mismatch', 'ath of the access token', shown(ath));
   if (typeof iat !== 'number' || !Number.isFinite(iat))
     return refuse('malformed_proof', 'iat as a finite number');
@@ -175,7 +183,6 @@ function checkClaims(claims: JsonObject, request: ProofRequest, rules: ProofRule
     return refuse('proof_too_old', `an age up to ${maxAgeSeconds} s`, `${iat}`);
   }
   return {
-    jkt: request.jkt,
     jti,
     expiresAt: Math.floor((iat + maxAgeSeconds + toleranceSeconds) * 1000) + 1,
   };

@@ -1,5 +1,5 @@
-import type { IssuerContext } from './context.ts';
-import type { StoredSigningKey } from './storage/storage.ts';
+import type { IssuerContext } from '../context.ts';
+import type { StoredSigningKey } from '../storage/records.ts';
 
 export interface RotationOptions {
   /**

@@ -1,7 +1,7 @@
 /** Client secrets: made, hashed and compared here and nowhere else. */
 import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
-import { encodeBase64url } from '../shared/base64url.ts';
-import type { StoredSecret } from './storage/storage.ts';
+import { encodeBase64url } from '../../shared/base64url.ts';
+import type { StoredSecret } from '../storage/records.ts';
 
 export type RandomBytes = (length: number) => Uint8Array;
 
@@ -12,8 +12,8 @@ export interface Secrets {
   identifier(): string;
   /** A secret in the form in which it may be kept. */
   seal(clientId: string, secret: string, nowMs: number): StoredSecret;
-  /** Whether a secret is one of those kept. Costs the same if there is none to compare with. */
-  matches(clientId: string, secret: string, kept: readonly StoredSecret[]): boolean;
+  /** The id of the live secret that this one is. Costs the same if there is none to compare with. */
+  match(clientId: string, secret: string, kept: readonly StoredSecret[], nowMs: number): string | undefined;
   /** Compares two texts in a time that tells nothing of where they differ, or how long they are. */
   same(expected: string, given: string): boolean;
 }
@@ -32,7 +32,7 @@ export function createSecrets(secretKey: Uint8Array, randomBytes: RandomBytes): 
   const pepper = deriveKey(secretKey, 'client secrets');
   const comparison = deriveKey(secretKey, 'comparison');
   /** What an unknown client is compared with, so that it costs what a wrong secret does. */
-  const decoy = [{ hash: Buffer.alloc(HASH_BYTES).toString('base64url') }];
+  const decoy = [{ id: '', hash: Buffer.alloc(HASH_BYTES).toString('base64url'), expiresAtMs: 0 }];
 
   // The client is part of what is hashed: a hash that was copied to another service opens nothing.
   function hash(clientId: string, secret: string): Buffer {
@@ -51,16 +51,20 @@ export function createSecrets(secretKey: Uint8Array, randomBytes: RandomBytes): 
     seal: (clientId, secret, createdAtMs) => ({
       id: encodeBase64url(randomBytes(9)),
       hash: hash(clientId, secret).toString('base64url'),
+      sealed: undefined,
       hint: secret.slice(-HINT_CHARACTERS),
       createdAtMs,
+      expiresAtMs: undefined,
+      lastUsedAtMs: undefined,
     }),
-    matches(clientId, secret, kept) {
+    match(clientId, secret, kept, nowMs) {
       const given = hash(clientId, secret);
-      let found = false;
-      for (const { hash: expected } of kept.length === 0 ? decoy : kept) {
-        if (timingSafeEqual(Buffer.from(expected, 'base64url'), given)) found = true;
+      let found: string | undefined;
+      for (const { id, hash: expected, expiresAtMs = Infinity } of kept.length === 0 ? decoy : kept) {
+        const isSame = timingSafeEqual(Buffer.from(expected, 'base64url'), given);
+        if (isSame && expiresAtMs > nowMs) found = id;
       }
-      return found && kept.length > 0;
+      return found;
     },
     same: (expected, given) => timingSafeEqual(digest(expected), digest(given)),
   };

@@ -2,7 +2,7 @@ import crypto, { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { EmbeddedJWK, jwtVerify } from 'jose';
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import type { HeldProof, ProofRequest, ProofRules } from '../../../src/inbound/dpop-proof.ts';
+import type { HeldProof, ProofRequest, ProofRules } from '../../../src/shared/dpop-proof.ts';
 import { createDpopClient, hashOf, url } from '../../helpers/dpop.ts';
 import { encodeJson, nowMs, nowSeconds, withPart } from '../../helpers/tokens.ts';
 import { readVectors } from '../../helpers/vectors.ts';
@@ -10,8 +10,8 @@ import { readVectors } from '../../helpers/vectors.ts';
 /** Loads the parts anew, so that they find the crypto that the test wants. */
 async function load() {
   vi.resetModules();
-  const { createProofVerifier } = await import('../../../src/inbound/dpop-proof.ts');
-  const { createDpopNonces } = await import('../../../src/inbound/dpop-nonces.ts');
+  const { createProofVerifier } = await import('../../../src/shared/dpop-proof.ts');
+  const { createDpopNonces } = await import('../../../src/shared/dpop-nonces.ts');
   const { Fault } = await import('../../../src/shared/fault.ts');
   const rules: ProofRules = {
     algorithms: ['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519', 'PS256', 'RS256'],

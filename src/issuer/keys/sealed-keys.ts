@@ -1,7 +1,7 @@
 /** Private signing keys at rest: encrypted, so that a copy of the storage signs nothing. */
 import { CompactEncrypt, type CryptoKey, compactDecrypt, importJWK, type JWK } from 'jose';
-import { deriveKey } from './secrets.ts';
-import type { StoredSigningKey } from './storage/storage.ts';
+import { deriveKey } from '../clients/secrets.ts';
+import type { StoredSigningKey } from '../storage/records.ts';
 
 /** A signing key ready for use; imported once, since importing costs as much as signing. */
 export interface SigningKey extends StoredSigningKey {

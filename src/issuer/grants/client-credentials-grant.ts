@@ -1,15 +1,21 @@
 /** The client credentials grant (RFC 6749 section 4.4): a service asks for a token of its own. */
-import type { Grant } from './grant.ts';
-import { OAuthFault } from './oauth-fault.ts';
-import type { StoredService } from './storage/storage.ts';
 
-export const clientCredentialsGrant: Grant = async ({ settings, tokens }, client, form) => {
-  const scope = grantScope(client, form.get('scope'));
+import { OAuthFault } from '../http/oauth-fault.ts';
+import type { IssuerSettings } from '../issuer-settings.ts';
+import type { StoredService } from '../storage/records.ts';
+import type { Grant } from './grant.ts';
+
+export const clientCredentialsGrant: Grant = async ({ settings, tokens }, { service }, { form }) => {
+  const scope = grantScope(service, form.get('scope'));
   if (scope instanceof OAuthFault) return scope;
-  const audience = grantAudience(client, form.all('resource'), settings.resources, settings.issuer);
+  const audience = grantAudience(service, form.all('resource'), settings.resources, settings.issuer);
   if (audience instanceof OAuthFault) return audience;
-  const { clientId } = client;
-  return tokens.issue({ clientId, subject: clientId, audience, scope });
+  const { clientId, tokenFormat: format, accessTokenSeconds = settings.accessTokenSeconds } = service;
+  const token = await tokens.issue(
+    { clientId, subject: clientId, audience, scope, confirmation: undefined, actor: undefined },
+    { format, lifetimeSeconds: accessTokenSeconds },
+  );
+  return { token };
 };
 
 /** What was asked for, provided that all of it is registered; all that is registered if nothing was. */
@@ -32,7 +38,7 @@ function grantScope({ scopes }: StoredService, asked: string | undefined): strin
 function grantAudience(
   client: StoredService,
   asked: readonly string[],
-  known: ReadonlySet<string> | undefined,
+  known: IssuerSettings['resources'],
   issuer: string,
 ): readonly string[] | OAuthFault {
   const registered = client.resources.filter((resource) => known?.has(resource) ?? true);

@@ -1,0 +1,23 @@
+/** The resources that tokens may be for (RFC 8707): those of the options, and those of the admin API. */
+import type { ResourceOptions } from './issuer-options.ts';
+import type { IssuerSettings } from './issuer-settings.ts';
+
+export interface ResourceRegistry {
+  /** What is known of a resource; `undefined` for one that tokens must not be for. */
+  find(resource: string): Promise<ResourceOptions | undefined>;
+}
+
+/** Makes the registry. Where the options name no resources, whatever the admin registers a service for is one. */
+export function createResourceRegistry({
+  resources,
+  storage,
+}: Pick<IssuerSettings, 'resources' | 'storage'>): ResourceRegistry {
+  return {
+    async find(resource) {
+      const configured = resources?.get(resource);
+      if (configured !== undefined) return configured;
+      const stored = await storage.findResource(resource);
+      return stored ?? (resources === undefined ? { resource } : undefined);
+    },
+  };
+}
