@@ -56,6 +56,22 @@ export type UndecidedReason =
   | 'check_failed'
   | 'closed';
 
+/** Why the issuer refused a client, which the client itself does not learn. */
+export type ClientRefusalReason =
+  | 'unknown_client'
+  | 'revoked_client'
+  | 'wrong_method'
+  | 'wrong_secret'
+  | 'wrong_claims'
+  | 'unknown_key'
+  | 'bad_signature'
+  | 'replayed_assertion'
+  | 'unknown_identity'
+  | 'wrong_assertion'
+  | 'no_certificate'
+  | 'unverified_certificate'
+  | 'wrong_certificate';
+
 /** The station of the corridor that refused. */
 export type RejectionStep =
   | 'credentials'
@@ -211,6 +227,13 @@ export type EventBody =
       /** Known only once the client was authenticated. */
       readonly clientId: string | undefined;
     }
+  | {
+      readonly type: 'issuer.client_refused';
+      /** Of a service that there is, or was. */
+      readonly clientId: string | undefined;
+      readonly presented: 'secret' | 'own assertion' | 'federated assertion' | 'certificate';
+      readonly reason: ClientRefusalReason;
+    }
   | { readonly type: 'issuer.token_revoked'; readonly clientId: string; readonly tokenId: string }
   | { readonly type: 'issuer.service_created'; readonly clientId: string }
   | { readonly type: 'issuer.service_revoked'; readonly clientId: string }
@@ -220,6 +243,21 @@ export type EventBody =
       readonly algorithm: string;
       /** When the key starts to sign, in epoch milliseconds. */
       readonly activeFrom: number;
+    }
+  | {
+      readonly type: 'issuer.limited';
+      /** What asked too often. */
+      readonly limit: 'client' | 'address';
+      readonly endpoint: string;
+      readonly clientId: string | undefined;
+      /** An IPv4 address, or the first 64 bits of an IPv6 one. */
+      readonly address: string | undefined;
+    }
+  | {
+      /** The storage could not be asked, so this instance counts alone. */
+      readonly type: 'issuer.limits_not_shared';
+      readonly limit: 'client' | 'address';
+      readonly errorName: string;
     }
   | {
       readonly type: 'issuer.request_failed';

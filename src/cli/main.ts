@@ -1,7 +1,10 @@
-#!/usr/bin/env node
-/** The entry of `service-auth`: finds the command, runs it, and turns what it throws into a message and a code. */
+/** The `service-auth` program. Each command says its result on stdout; problems end with a message and a code. */
 import { version } from '../../package.json';
-import { type Command, UsageError } from './command.ts';
+import type { Command } from './command.ts';
+import { exitCodeHelp, exitCodes } from './exit-codes.ts';
+import { reportFailure } from './failure.ts';
+import { columns } from './output.ts';
+import { suggestion } from './suggestion.ts';
 
 interface CommandEntry {
   readonly summary: string;
@@ -17,52 +20,110 @@ const commands: ReadonlyMap<string, CommandEntry> = new Map([
       load: async () => (await import('./issuer.ts')).issuerCommand,
     },
   ],
+  [
+    'services',
+    {
+      summary: 'create, list, show, update and revoke services of an issuer, rotate their secrets',
+      load: async () => (await import('./services.ts')).servicesCommand,
+    },
+  ],
+  [
+    'resources',
+    {
+      summary: 'create, list and delete the resources of an issuer',
+      load: async () => (await import('./resources.ts')).resourcesCommand,
+    },
+  ],
+  [
+    'keys',
+    {
+      summary: 'list and rotate the signing keys of an issuer',
+      load: async () => (await import('./keys.ts')).keysCommand,
+    },
+  ],
+  [
+    'audit',
+    {
+      summary: 'show who changed what at an issuer',
+      load: async () => (await import('./audit.ts')).auditCommand,
+    },
+  ],
+  [
+    'token',
+    {
+      summary: 'obtain an access token and print it',
+      load: async () => (await import('./token.ts')).tokenCommand,
+    },
+  ],
+  [
+    'call',
+    {
+      summary: 'call a URL with an access token',
+      load: async () => (await import('./call.ts')).callCommand,
+    },
+  ],
+  [
+    'inspect',
+    {
+      summary: 'verify an access token and say what each check found',
+      load: async () => (await import('./inspect.ts')).inspectCommand,
+    },
+  ],
+  [
+    'doctor',
+    {
+      summary: 'find out why tokens are not accepted',
+      load: async () => (await import('./doctor.ts')).doctorCommand,
+    },
+  ],
 ]);
 
 async function main(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args;
   if (name === '--version' || name === '-v') {
     console.log(version);
-    return 0;
+    return exitCodes.good;
   }
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     console.log(usage());
-    return name === undefined ? 2 : 0;
+    return name === undefined ? exitCodes.usage : exitCodes.good;
   }
   const entry = commands.get(name);
   if (entry === undefined) {
-    console.error(`service-auth: unknown command ${JSON.stringify(name.slice(0, 50))}`);
+    const near = suggestion(name, [...commands.keys()]);
+    console.error(`service-auth: unknown command ${JSON.stringify(name.slice(0, 50))}${near}`);
     console.error('Run service-auth --help for the commands there are.');
-    return 2;
+    return exitCodes.usage;
   }
-  return run(name, entry, rest);
-}
-
-async function run(name: string, entry: CommandEntry, args: readonly string[]): Promise<number> {
   try {
     const command = await entry.load();
-    return await command(args);
+    return await command(rest);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    console.error(`service-auth ${name}: ${message}`);
-    if (!(error instanceof UsageError)) return 1;
-    console.error(`Run service-auth ${name} --help for its options.`);
-    return 2;
+    return reportFailure(name, error, rest);
   }
 }
 
 function usage(): string {
-  const width = Math.max(...[...commands.keys()].map((name) => name.length));
-  const lines = [...commands].map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
   return [
     'Usage: service-auth <command> [options]',
     '',
     'Commands:',
-    ...lines,
+    indented(columns([...commands].map(([name, { summary }]) => [name, summary]))),
     '',
-    '  -h, --help     show this, or with a command its options',
-    '  -v, --version  show the version',
+    indented('-h, --help     show this, or with a command its options'),
+    indented('-v, --version  show the version'),
+    indented('--json         with a command: print one JSON document'),
+    '',
+    exitCodeHelp,
   ].join('\n');
 }
 
+function indented(text: string): string {
+  return text.replaceAll(/^/gm, '  ');
+}
+
+// Whoever reads may have enough before the end, as `head` does.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? exitCodes.good : exitCodes.failed);
+});
 process.exitCode = await main(process.argv.slice(2));

@@ -2,7 +2,7 @@
 import { createIpRanges } from '../shared/ip-range.ts';
 import type { OptionChecker } from '../shared/options.ts';
 import type { AuthRequest } from './credentials.ts';
-import { readForwarded } from './forwarded.ts';
+import { readForwarded } from '../shared/forwarded.ts';
 import { requestOrigin } from './request-origin.ts';
 
 /** The base URL that clients see, or the proxies whose word is taken for it. */

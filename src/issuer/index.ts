@@ -3,7 +3,9 @@ export type {
   ServiceAuthEvent,
 } from '../events.ts';
 export type { RandomBytes } from './clients/secrets.ts';
-export type { IssuerConnection } from './http/incoming.ts';
+export { createEventLog, type EventLogOptions } from './http/event-log.ts';
+export type { IssuerConnection, IssuerRequest } from './http/incoming.ts';
+export type { ServerTls } from './http/node-server.ts';
 export { createIssuer, type Issuer, type SigningKeyInfo } from './issuer.ts';
 export type { IssuerOptions, LimitOptions, LimitsOptions, ResourceOptions } from './issuer-options.ts';
 export type { RotationOptions } from './keys/rotate-keys.ts';

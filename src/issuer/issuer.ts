@@ -1,20 +1,25 @@
 import { createEmitter } from '../events.ts';
+import { within } from '../shared/deadline.ts';
 import { metadataUrls } from '../shared/metadata.ts';
 import { createAdminRoutes } from './admin/admin-routes.ts';
+import { createClientKeys } from './clients/client-keys.ts';
 import { createSecrets } from './clients/secrets.ts';
 import type { IssuerContext } from './context.ts';
 import { createIntrospectionEndpoint } from './endpoints/introspection.ts';
 import { createJwksEndpoint, createMetadataEndpoint } from './endpoints/metadata.ts';
 import { createRevocationEndpoint } from './endpoints/revocation.ts';
+import { createStatusListEndpoint } from './endpoints/status-lists.ts';
 import { createTokenEndpoint } from './endpoints/token-endpoint.ts';
 import { createHousekeeping } from './housekeeping.ts';
 import { json, problem } from './http/http-answers.ts';
-import type { IssuerConnection } from './http/incoming.ts';
+import type { IssuerConnection, IssuerRequest } from './http/incoming.ts';
 import { createRouter, type Route } from './http/router.ts';
 import type { IssuerOptions } from './issuer-options.ts';
 import { type IssuerSettings, resolveIssuerOptions } from './issuer-settings.ts';
 import { type RotationOptions, rotateKeys } from './keys/rotate-keys.ts';
 import { createSigningKeys } from './keys/signing-keys.ts';
+import { limitedRoutes } from './limits/limited-routes.ts';
+import { createLimits } from './limits/limits.ts';
 import { createResourceRegistry } from './resource-registry.ts';
 import { createAccessTokens } from './tokens/access-tokens.ts';
 
@@ -23,7 +28,7 @@ export interface Issuer {
   /** The issuer identifier, as configured. */
   readonly issuer: string;
   /** Answers one request; `connection` is what the server knows of where it came from. Never rejects; what fails inside, as the storage may, is a 503 and an event. */
-  fetch(request: Request, connection?: IssuerConnection): Promise<Response>;
+  fetch(request: IssuerRequest, connection?: IssuerConnection): Promise<Response>;
   /** Loads the signing keys, and makes the first one, ahead of the first request. */
   ready(): Promise<void>;
   /**
@@ -36,6 +41,8 @@ export interface Issuer {
 }
 
 const LONGEST_PATH = 200;
+/** Probes ask again soon. */
+const READY_MS = 2000;
 
 /** What may be told of a signing key. */
 export interface SigningKeyInfo {
@@ -48,7 +55,7 @@ export interface SigningKeyInfo {
 /**
  * Makes the reference authorization server, a handler for any server of web-standard requests.
  *
- * It does not limit how often clients may ask, nor the size of headers; the server in front does.
+ * It does not limit the size of headers; the server in front does.
  *
  * @throws TypeError for wrong options.
  * @see RFC 6749, RFC 7009, RFC 7662, RFC 8414, RFC 8707, RFC 9068
@@ -70,7 +77,7 @@ export function createIssuer(options: IssuerOptions): Issuer {
 
   return Object.freeze({
     issuer: settings.issuer,
-    async fetch(request: Request, connection: IssuerConnection = {}) {
+    async fetch(request: IssuerRequest, connection: IssuerConnection = {}) {
       if (closed) return unavailable('the issuer is closed');
       try {
         housekeeping.tick();
@@ -103,6 +110,7 @@ export function createIssuer(options: IssuerOptions): Issuer {
 
 function createContext(settings: IssuerSettings): IssuerContext {
   const { secretKey, now } = settings;
+  const emit = createEmitter(settings.onEvent, now);
   const secrets = createSecrets(secretKey, settings.randomBytes);
   const keys = createSigningKeys({
     storage: settings.storage,
@@ -110,7 +118,9 @@ function createContext(settings: IssuerSettings): IssuerContext {
     algorithm: settings.signingAlgorithm,
     tokenSeconds: settings.accessTokenSeconds,
     publishAheadSeconds: settings.keyPublishAheadSeconds,
+    rotationSeconds: settings.keyRotationSeconds,
     now,
+    emit,
   });
   const tokens = createAccessTokens(settings, keys, secrets);
   const housekeeping = createHousekeeping(settings.storage, now);
@@ -118,11 +128,13 @@ function createContext(settings: IssuerSettings): IssuerContext {
   return {
     settings,
     secrets,
+    clientKeys: createClientKeys(settings, emit),
     keys,
     tokens,
     resources,
     housekeeping,
-    emit: createEmitter(settings.onEvent, now),
+    limits: createLimits(settings, emit),
+    emit,
   };
 }
 
@@ -136,11 +148,14 @@ function createRoutes(context: IssuerContext): readonly Route[] {
     { path: `${basePath}/introspect`, methods: { POST: createIntrospectionEndpoint(context) } },
     { path: `${basePath}/revoke`, methods: { POST: createRevocationEndpoint(context) } },
     { path: `${basePath}/jwks`, methods: { GET: createJwksEndpoint(context) } },
+    ...limitedRoutes(context.limits, 'status-lists', [
+      { path: `${basePath}/status-lists/:id`, methods: { GET: createStatusListEndpoint(context) } },
+    ]),
     ...metadataUrls(issuer).map((url) => ({ path: new URL(url).pathname, methods: { GET: metadata } })),
     // Probes ask the process, not the issuer: their paths do not depend on the issuer's.
     { path: '/healthz', methods: { GET: () => json({ status: 'ok' }) } },
     { path: '/readyz', methods: { GET: () => readiness(context) } },
-    ...createAdminRoutes(context, basePath),
+    ...limitedRoutes(context.limits, 'admin', createAdminRoutes(context, basePath)),
   ];
 }
 
@@ -151,7 +166,9 @@ function unavailable(detail: string): Response {
 
 async function readiness({ keys }: IssuerContext): Promise<Response> {
   try {
-    await keys.reload();
+    await within(READY_MS, keys.reload(), () => {
+      throw new Error('too late');
+    });
     return json({ status: 'ready' });
   } catch {
     return unavailable('the storage or the signing keys cannot be read');

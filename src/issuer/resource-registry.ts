@@ -7,17 +7,22 @@ export interface ResourceRegistry {
   find(resource: string): Promise<ResourceOptions | undefined>;
 }
 
-/** Makes the registry. Where the options name no resources, whatever the admin registers a service for is one. */
+/**
+ * Makes the registry. Where the options name no resources, whatever the admin registers a service for is one. The
+ * issuer is one itself, as the resource server of its admin API. Options come before what is stored.
+ */
 export function createResourceRegistry({
+  issuer,
   resources,
   storage,
-}: Pick<IssuerSettings, 'resources' | 'storage'>): ResourceRegistry {
+}: Pick<IssuerSettings, 'issuer' | 'resources' | 'storage'>): ResourceRegistry {
   return {
     async find(resource) {
       const configured = resources?.get(resource);
       if (configured !== undefined) return configured;
       const stored = await storage.findResource(resource);
-      return stored ?? (resources === undefined ? { resource } : undefined);
+      if (stored !== undefined) return stored;
+      return resources === undefined || resource === issuer ? { resource } : undefined;
     },
   };
 }

@@ -1,8 +1,6 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { isLoopback } from '../shared/http.ts';
 import { OptionChecker } from '../shared/options.ts';
-import { answerNodeRequest } from './http/node-http.ts';
+import { createNodeServer, type ServerTls } from './http/node-server.ts';
 import { createIssuer, type Issuer } from './issuer.ts';
 import { type IssuerOptions, issuerOptions } from './issuer-options.ts';
 
@@ -23,6 +21,17 @@ export interface ServeIssuerOptions extends Omit<IssuerOptions, 'issuer'> {
    * @default '127.0.0.1'
    */
   readonly host?: string | undefined;
+  /**
+   * Makes it an https server, which may ask clients for certificates (RFC 8705).
+   * @default none: TLS is left to what stands in front of it
+   */
+  readonly tls?: ServerTls | undefined;
+  /**
+   * How long the server goes on after `close` was called while `/readyz` answers 503, so that balancers learn of it
+   * before it stops listening; in milliseconds, up to 60000.
+   * @default 0
+   */
+  readonly drainMs?: number | undefined;
 }
 
 /** An issuer that listens. */
@@ -30,21 +39,16 @@ export interface IssuerServer {
   /** Where the server listens, without a slash at the end. */
   readonly url: string;
   readonly issuer: Issuer;
-  /** Takes no new connections, finishes what is under way within 10 seconds, then closes the issuer. */
+  /** Is not ready from now on; takes no new connections, finishes what is under way within 10 seconds, then closes the issuer. */
   close(): Promise<void>;
 }
 
-const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 15_000;
-/** Above the idle time of common load balancers, so that they close connections first. */
-const KEEP_ALIVE_TIMEOUT_MS = 65_000;
-const LONGEST_CLOSE_MS = 10_000;
-const MAX_HEADER_BYTES = 16 * 1024;
+const LONGEST_DRAIN_MS = 60_000;
 
 /**
- * Runs an issuer on a Node HTTP server, with bounds on headers, bodies and time (RFC 8414).
+ * Runs an issuer on a Node HTTP server, with bounds on headers, bodies, time and connections (RFC 8414).
  *
- * Not checked: TLS, which is left to what stands in front of it.
+ * Not checked: whether certificates of clients were revoked.
  *
  * @throws TypeError for wrong options; rejects with an Error that names the port if that is in use.
  *
@@ -59,37 +63,29 @@ const MAX_HEADER_BYTES = 16 * 1024;
  */
 export async function serveIssuer(options: ServeIssuerOptions = {}): Promise<IssuerServer> {
   const check = new OptionChecker('serveIssuer');
-  const given = check.object('options', options, [...issuerOptions, 'port', 'host']);
-  const { port = 4000, host = '127.0.0.1', issuer: name, ...rest } = given;
+  const given = check.object('options', options, [...issuerOptions, 'port', 'host', 'tls', 'drainMs']);
+  const { port = 4000, host = '127.0.0.1', issuer: name, tls, drainMs = 0, ...rest } = given;
   checkAddress(check, port, host, name);
+  check.number('drainMs', drainMs, 0, LONGEST_DRAIN_MS, 'milliseconds');
   // Made before anything listens, so that a wrong option opens no port; the final name may need the port.
-  const urlOf = (bound: number): string => new URL(`http://${bracketed(host)}:${bound}`).origin;
+  const scheme = tls === undefined ? 'http' : 'https';
+  const urlOf = (bound: number): string => new URL(`${scheme}://${bracketed(host)}:${bound}`).origin;
   let issuer = createIssuer({ ...rest, issuer: name ?? urlOf(port) });
 
-  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (incoming, outgoing) => {
-    void answerNodeRequest(incoming, outgoing, async (request) => {
-      const response = await issuer.fetch(request);
-      if (!server.listening) outgoing.shouldKeepAlive = false;
-      return response;
-    });
-  });
-  server.headersTimeout = HEADERS_TIMEOUT_MS;
-  server.requestTimeout = REQUEST_TIMEOUT_MS;
-  server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
-
-  const url = urlOf(await listen(server, port, host));
+  const server = createNodeServer((request, connection) => issuer.fetch(request, connection), check, tls);
+  const url = urlOf(await server.listen(port, host));
   if (name === undefined && issuer.issuer !== url) issuer = createIssuer({ ...rest, issuer: url });
   try {
     await issuer.ready();
   } catch (error) {
-    await closeServer(server);
+    await server.close(0);
     throw error;
   }
   return {
     url,
     issuer,
     async close() {
-      await closeServer(server);
+      await server.close(drainMs);
       await issuer.close();
     },
   };
@@ -112,30 +108,4 @@ function checkAddress(check: OptionChecker, port: unknown, host: unknown, issuer
 /** An IPv6 address as URLs spell it. */
 function bracketed(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
-}
-
-function listen(server: Server, port: number, host: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, port, host)));
-    server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
-  });
-}
-
-function listenError(error: NodeJS.ErrnoException, port: number, host: string): Error {
-  if (error.code === 'EADDRINUSE') {
-    const text = `port ${port} of ${host} is in use by another program; choose another port, or 0 for a free one`;
-    return Object.assign(new Error(text), { code: error.code });
-  }
-  const text = `cannot listen on port ${port} of ${host} (${error.code ?? error.name})`;
-  return Object.assign(new Error(text), { code: error.code });
-}
-
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => server.closeAllConnections(), LONGEST_CLOSE_MS);
-    server.close(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }

@@ -2,6 +2,7 @@
  * Signatures. Where the runtime gives `node:crypto` they are verified synchronously, which is faster than any
  * hand-over to a thread; elsewhere WebCrypto is used.
  */
+import { isTurnSpent, verifyInPool } from './burst.ts';
 import type { MaybePromise } from './maybe-async.ts';
 import { type Bytes, type NodeCrypto, type NodeKey, nodeBuffer, nodeCrypto } from './runtime.ts';
 
@@ -90,6 +91,7 @@ const schemes: Readonly<Record<KeyAlgorithm, Scheme>> = {
 };
 
 function toBytes(text: string): Bytes {
+  if (nodeBuffer !== undefined) return nodeBuffer.from(text, 'latin1');
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
@@ -129,7 +131,10 @@ function nodeVerify(node: NodeCrypto, publicJwk: object, scheme: Scheme): Verify
   const key = node.createPublicKey({ key: publicJwk, format: 'jwk' });
   const hash = nodeHash(scheme);
   const input = nodeInput(key, scheme);
-  return (text, signature) => node.verify(hash, toScratch(text), input, signature);
+  return (text, signature) => {
+    if (!isTurnSpent()) return node.verify(hash, toScratch(text), input, signature);
+    return verifyInPool((done) => node.verify(hash, toBytes(text), input, signature, done));
+  };
 }
 
 function nodeHash({ hash }: Scheme): string | null {

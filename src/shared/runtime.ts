@@ -14,6 +14,14 @@ export interface NodeCrypto {
   createPrivateKey(input: { key: object; format: 'jwk' } | string): NodeKey;
   sign(hash: string | null, data: Bytes, key: object): Bytes;
   verify(hash: string | null, data: Bytes, key: object, signature: Bytes): boolean;
+  /** On a thread of the pool. */
+  verify(
+    hash: string | null,
+    data: Bytes,
+    key: object,
+    signature: Bytes,
+    done: (error: Error | null, holds: boolean) => void,
+  ): void;
   createHash(hash: string): { update(data: Bytes): { digest(): Bytes } };
   createHmac(hash: string, secret: Bytes): { update(data: Bytes): NodeHmac };
   timingSafeEqual(a: Bytes, b: Bytes): boolean;
@@ -34,7 +42,7 @@ export interface NodeKey {
 
 export interface NodeBuffer {
   alloc(size: number): Bytes & { write(text: string, encoding: 'latin1'): number };
-  from(text: string, encoding: 'base64url'): Bytes & { toString(encoding: 'base64url'): string };
+  from(text: string, encoding: 'base64url' | 'latin1'): Bytes & { toString(encoding: 'base64url'): string };
   from(bytes: ArrayBufferLike, offset: number, length: number): { toString(encoding: string): string };
 }
 
@@ -80,7 +88,11 @@ interface NodeFileSystem {
   readFileSync(path: string, encoding: 'utf8'): string;
 }
 
-const host = globalThis as { process?: NodeProcess; Buffer?: NodeBuffer };
+const host = globalThis as {
+  process?: NodeProcess;
+  Buffer?: NodeBuffer;
+  setImmediate?: (work: () => void) => unknown;
+};
 
 function builtin<T>(name: string): T | undefined {
   return host.process?.getBuiltinModule?.(name) as T | undefined;
@@ -91,6 +103,13 @@ export const nodeCrypto = builtin<NodeCrypto>('node:crypto');
 
 /** Present where Node's `Buffer` is, whose base64url is far faster than any loop here. */
 export const nodeBuffer = host.Buffer;
+
+/** Node itself, not a runtime that imitates it. */
+const isNode =
+  nodeCrypto !== undefined && host.process?.versions?.bun === undefined && !('Deno' in globalThis);
+
+/** Present on Node, whose thread pool verifies beside the event loop: runs work once this turn of the loop is over. */
+export const afterTurn = isNode ? host.setImmediate : undefined;
 
 /** False on Cloudflare Workers, where a request that waits for a promise of another one never gets an answer. */
 export const sharesPromises = globalThis.navigator?.userAgent !== 'Cloudflare-Workers';
@@ -107,9 +126,7 @@ export function readTextFile(path: string): string | undefined {
 
 /** Loads undici where this is Node itself and the package is installed, from version 7 on. */
 export async function loadUndici(): Promise<Undici | undefined> {
-  const { node, bun } = host.process?.versions ?? {};
-  if (node === undefined || bun !== undefined || 'Deno' in globalThis || nodeCrypto === undefined)
-    return undefined;
+  if (!isNode) return undefined;
   // In a variable, so that no bundler looks for a package that is optional.
   const name = 'undici';
   try {

@@ -53,9 +53,24 @@ export function fetchTransport(fetch: Fetch): Transport {
   };
 }
 
+export type BodyPart =
+  | { readonly done: false; readonly value: Uint8Array }
+  | { readonly done: true; readonly value?: Uint8Array | undefined };
+
+export interface BodyReader {
+  read(): Promise<BodyPart>;
+  cancel(): Promise<void>;
+}
+
+/** What is needed of a request or response to read its body. */
+export interface BodySource {
+  readonly body: { getReader(): BodyReader } | null;
+  readonly headers: AnswerHeaders;
+}
+
 /** Reads the body of a request or response; `undefined`, and no more read, where it is larger than allowed. */
 export async function readBounded(
-  { body, headers }: Request | Response,
+  { body, headers }: BodySource,
   maxBytes: number,
 ): Promise<Bytes | undefined> {
   const reader = body?.getReader();

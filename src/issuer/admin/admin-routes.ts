@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import type { IssuerContext } from '../context.ts';
 import { empty, json, problem } from '../http/http-answers.ts';
-import type { PathParameters } from '../http/incoming.ts';
+import type { IssuerRequest, PathParameters } from '../http/incoming.ts';
 import { readJson } from '../http/request-body.ts';
 import type { Handler, Route } from '../http/router.ts';
 import { rotateKeys } from '../keys/rotate-keys.ts';
@@ -57,7 +57,7 @@ function guard({ secrets, emit }: IssuerContext, adminToken: string, handler: Ha
   };
 }
 
-async function addService({ settings, secrets, emit }: IssuerContext, request: Request): Promise<Response> {
+async function addService({ settings, secrets, emit }: IssuerContext, request: IssuerRequest): Promise<Response> {
   const body = await readJson(request);
   if (!('json' in body)) return problem(body.status, body.detail);
   const input = parseRegistration(body.json, settings.resources);
@@ -104,7 +104,7 @@ function unknownService(): Response {
 
 const rotation = z.strictObject({ immediately: z.boolean().default(false) });
 
-async function rotate(context: IssuerContext, request: Request): Promise<Response> {
+async function rotate(context: IssuerContext, request: IssuerRequest): Promise<Response> {
   const body = await readJson(request, { allowEmpty: true });
   if (!('json' in body)) return problem(body.status, body.detail);
   const input = rotation.safeParse(body.json);

@@ -79,7 +79,7 @@ export function createService(
     description,
     scopes: [...new Set(input.scopes)],
     resources: [...new Set(input.resources)],
-    secrets: [secrets.seal(clientId, clientSecret, createdAtMs)],
+    secrets: [secrets.seal(clientId, clientSecret, { nowMs: createdAtMs })],
     createdAtMs,
     updatedAtMs: createdAtMs,
     revokedAtMs: undefined,

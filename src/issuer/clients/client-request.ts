@@ -1,10 +1,10 @@
-import type { IssuerConnection } from '../http/incoming.ts';
+import type { IssuerConnection, IssuerRequest } from '../http/incoming.ts';
 import type { Form } from '../http/request-body.ts';
 import type { AuthMethod, StoredService } from '../storage/records.ts';
 
 /** A form that a client posted, before or after it was authenticated. */
 export interface ClientRequest {
-  readonly request: Request;
+  readonly request: IssuerRequest;
   readonly connection: IssuerConnection;
   readonly form: Form;
   /** The endpoint's own URL, as the metadata names it. */

@@ -1,12 +1,16 @@
-/** Token introspection (RFC 7662). */
+/** Token introspection: answers in JSON (RFC 7662), or signed for the one who asks (RFC 9701). */
 
 import type { IssuerContext } from '../context.ts';
-import { json } from '../http/http-answers.ts';
+import { json, signed } from '../http/http-answers.ts';
 import { OAuthFault } from '../http/oauth-fault.ts';
 import type { Handler } from '../http/router.ts';
+import { signJwt } from '../keys/signed-jwt.ts';
 import type { StoredService } from '../storage/records.ts';
-import { type AccessTokenClaims, singleOrList } from '../tokens/access-tokens.ts';
+import { type AccessTokenClaims, toJwtClaims } from '../tokens/access-token-claims.ts';
 import { createClientEndpoint } from './client-endpoint.ts';
+import { prefers } from './prefers.ts';
+
+const ANSWER_TYPE = 'token-introspection+jwt';
 
 /**
  * Makes the introspection endpoint. A service learns of tokens that were issued to itself, and of those whose
@@ -14,25 +18,32 @@ import { createClientEndpoint } from './client-endpoint.ts';
  * section 2.2 advises.
  */
 export function createIntrospectionEndpoint(context: IssuerContext): Handler {
-  const { tokens, settings } = context;
+  const { tokens, keys, settings } = context;
+  const { issuer, now } = settings;
 
-  return createClientEndpoint(context, 'introspect', async ({ service }, { form }) => {
+  function describe(service: StoredService, claims: AccessTokenClaims | undefined): object {
+    if (claims === undefined || !concerns(service, claims)) return { active: false };
+    const tokenType = claims.confirmation?.jkt === undefined ? 'Bearer' : 'DPoP';
+    return { active: true, token_type: tokenType, ...toJwtClaims(issuer, claims) };
+  }
+
+  /** RFC 9701 section 5: no `sub` and `exp` of its own, so that it does not pass for a token itself. */
+  async function sign(clientId: string, answer: object): Promise<Response> {
+    const iat = Math.floor(now() / 1000);
+    const claims = { iss: issuer, aud: clientId, iat, token_introspection: answer };
+    return signed(ANSWER_TYPE, await signJwt(await keys.signer(0), ANSWER_TYPE, claims));
+  }
+
+  return createClientEndpoint(context, 'introspect', async ({ service }, { request, form }) => {
     const token = form.get('token');
     if (token === undefined) return new OAuthFault('invalid_request', 'token is missing');
-    const claims = await tokens.readActive(token);
-    if (claims === undefined || !concerns(service, claims)) return json({ active: false });
-    return json({
-      active: true,
-      scope: claims.scope,
-      client_id: claims.clientId,
-      token_type: 'Bearer',
-      exp: claims.expiresAt,
-      iat: claims.issuedAt,
-      sub: claims.subject,
-      aud: singleOrList(claims.audience),
-      iss: settings.issuer,
-      jti: claims.tokenId,
-    });
+    const answer = describe(service, await tokens.readActive(token));
+    const wantsSigned = prefers(
+      request.headers.get('accept'),
+      `application/${ANSWER_TYPE}`,
+      'application/json',
+    );
+    return wantsSigned ? sign(service.clientId, answer) : json(answer);
   });
 }
 

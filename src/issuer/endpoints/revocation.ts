@@ -4,6 +4,7 @@ import type { IssuerContext } from '../context.ts';
 import { empty } from '../http/http-answers.ts';
 import { OAuthFault } from '../http/oauth-fault.ts';
 import type { Handler } from '../http/router.ts';
+import { AFTERLIFE_MS } from '../tokens/afterlife.ts';
 import { createClientEndpoint } from './client-endpoint.ts';
 
 /**
@@ -23,7 +24,8 @@ export function createRevocationEndpoint(context: IssuerContext): Handler {
       return new OAuthFault('invalid_grant', 'the token was issued to another client');
     }
     const { tokenId, expiresAt, status } = claims;
-    await storage.revokeToken({ tokenId, clientId, expiresAtMs: expiresAt * 1000, status });
+    const expiresAtMs = expiresAt * 1000 + AFTERLIFE_MS;
+    await storage.revokeToken({ tokenId, clientId, expiresAtMs, status });
     emit?.({ type: 'issuer.token_revoked', clientId, tokenId });
     return empty(200);
   });

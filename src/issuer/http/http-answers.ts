@@ -18,6 +18,16 @@ export function empty(status: 200 | 204): Response {
   return new Response(null, { status, headers: common });
 }
 
+/** A JWT that is an answer of its own; `type` is its media type without `application/`. */
+export function signed(type: string, token: string, headers: HeaderRecord = {}): Response {
+  return new Response(token, { headers: { ...common, 'content-type': `application/${type}`, ...headers } });
+}
+
+/** What the client has already (RFC 9110 section 15.4.5). */
+export function notModified(headers: HeaderRecord): Response {
+  return new Response(null, { status: 304, headers: { ...common, ...headers } });
+}
+
 /** An error answer of RFC 6749 section 5.2. */
 export function oauthError({ error, description, status, headers: more }: OAuthFault): Response {
   const challenge = { 'www-authenticate': 'Basic realm="service-auth", charset="UTF-8"' };

@@ -1,4 +1,18 @@
 import type { Connection } from '../../index.ts';
+import type { BodyReader } from '../../shared/transport.ts';
+
+/** What is needed of a request; a web `Request` fits. */
+export interface IssuerRequest {
+  readonly method: string;
+  /** Absolute; only its path decides. */
+  readonly url: string;
+  readonly headers: {
+    /** Fields that came several times are joined with a comma, as `Headers` does. */
+    get(name: string): string | null;
+  };
+  /** Is not read before it is needed. */
+  readonly body: { getReader(): BodyReader } | null;
+}
 
 /** What is known of the connection that a request came over. */
 export interface IssuerConnection extends Partial<Connection> {
@@ -10,7 +24,7 @@ export type PathParameters = ReadonlyMap<string, string>;
 
 /** One request on its way through the issuer. */
 export interface Incoming {
-  readonly request: Request;
+  readonly request: IssuerRequest;
   readonly parameters: PathParameters;
   readonly connection: IssuerConnection;
 }

@@ -3,6 +3,7 @@
 import { type JsonObject, parseJsonObject } from '../../shared/json.ts';
 import type { Bytes } from '../../shared/runtime.ts';
 import { readBounded } from '../../shared/transport.ts';
+import type { IssuerRequest } from './incoming.ts';
 import { OAuthFault } from './oauth-fault.ts';
 
 /** The parameters of a form; each has one value, save for those that may be repeated. */
@@ -18,7 +19,7 @@ const repeatable: ReadonlySet<string> = new Set(['resource']);
 const strictDecoder = new TextDecoder('utf-8', { fatal: true });
 
 /** Reads `application/x-www-form-urlencoded`; a parameter that is sent twice is refused (RFC 6749 section 3.2). */
-export async function readForm(request: Request): Promise<Form | OAuthFault> {
+export async function readForm(request: IssuerRequest): Promise<Form | OAuthFault> {
   if (mediaType(request) !== 'application/x-www-form-urlencoded') {
     return new OAuthFault('invalid_request', 'the content type must be application/x-www-form-urlencoded');
   }
@@ -45,7 +46,7 @@ export type JsonBody =
   | { readonly status: 400 | 413 | 415; readonly detail: string };
 
 /** Reads a JSON object; no body at all counts as an empty one where that is allowed. */
-export async function readJson(request: Request, { allowEmpty = false } = {}): Promise<JsonBody> {
+export async function readJson(request: IssuerRequest, { allowEmpty = false } = {}): Promise<JsonBody> {
   const bytes = await readBounded(request, LARGEST_BODY);
   if (bytes === undefined) return { status: 413, detail: `the body is larger than ${LARGEST_BODY} bytes` };
   if (allowEmpty && bytes.length === 0) return { json: {} };
@@ -56,7 +57,7 @@ export async function readJson(request: Request, { allowEmpty = false } = {}): P
   return json === undefined ? { status: 400, detail: 'the body must be a JSON object' } : { json };
 }
 
-function mediaType(request: Request): string {
+function mediaType(request: IssuerRequest): string {
   const [type = ''] = (request.headers.get('content-type') ?? '').split(';');
   return type.trim().toLowerCase();
 }

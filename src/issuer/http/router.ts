@@ -1,5 +1,5 @@
 import { problem } from './http-answers.ts';
-import type { Incoming, IssuerConnection, PathParameters } from './incoming.ts';
+import type { Incoming, IssuerConnection, IssuerRequest, PathParameters } from './incoming.ts';
 
 export type Handler = (incoming: Incoming) => Response | Promise<Response>;
 
@@ -12,7 +12,7 @@ export interface Route {
 /** Makes one handler of a route table: 404 for unknown paths, 405 with `Allow` for unknown methods, HEAD as GET. */
 export function createRouter(
   routes: readonly Route[],
-): (request: Request, connection: IssuerConnection) => Promise<Response> {
+): (request: IssuerRequest, connection: IssuerConnection) => Promise<Response> {
   const table = routes.map((route) => ({ ...route, segments: route.path.split('/') }));
 
   return async (request, connection) => {

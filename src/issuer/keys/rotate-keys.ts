@@ -1,5 +1,5 @@
 import type { IssuerContext } from '../context.ts';
-import type { StoredSigningKey } from '../storage/records.ts';
+import type { AuditEntry, StoredSigningKey } from '../storage/records.ts';
 
 export interface RotationOptions {
   /**
@@ -10,14 +10,22 @@ export interface RotationOptions {
   readonly immediately?: boolean;
 }
 
-/** Rotates, and says so. Gives `undefined` where an earlier rotation has not taken effect yet. */
-export async function rotateKeys(
-  { keys, emit }: Pick<IssuerContext, 'keys' | 'emit'>,
+/**
+ * Rotates on command; `audit` is filled in with the new key. Gives `undefined` where an earlier rotation has not taken
+ * effect yet.
+ */
+export function rotateKeys(
+  { keys }: Pick<IssuerContext, 'keys'>,
   { immediately = false }: RotationOptions,
+  audit?: AuditEntry,
 ): Promise<StoredSigningKey | undefined> {
-  const rotated = await keys.rotate(immediately);
-  if (rotated === undefined) return undefined;
-  const { kid, algorithm, activeFromMs } = rotated;
-  emit?.({ type: 'issuer.keys_rotated', kid, algorithm, activeFrom: activeFromMs });
-  return rotated;
+  return keys.rotate(
+    immediately,
+    audit &&
+      (({ kid, algorithm, activeFromMs }) => ({
+        ...audit,
+        target: kid,
+        after: { kid, algorithm, activeFrom: new Date(activeFromMs).toISOString() },
+      })),
+  );
 }

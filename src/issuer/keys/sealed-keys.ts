@@ -1,14 +1,19 @@
 /** Private signing keys at rest: encrypted, so that a copy of the storage signs nothing. */
-import { CompactEncrypt, type CryptoKey, compactDecrypt, importJWK, type JWK } from 'jose';
+import { CompactEncrypt, compactDecrypt, type JWK } from 'jose';
+import { importPublicKey, type Jwk, type Sign, type VerifySignature } from '../../shared/crypto.ts';
+import { OptionChecker } from '../../shared/options.ts';
+import { importPrivateKey } from '../../shared/private-key.ts';
 import { deriveKey } from '../clients/secrets.ts';
 import type { StoredSigningKey } from '../storage/records.ts';
 
-/** A signing key ready for use; imported once, since importing costs as much as signing. */
+/** A signing key ready for use. */
 export interface SigningKey extends StoredSigningKey {
-  readonly privateKey: CryptoKey;
-  readonly publicKey: CryptoKey;
-  readonly publicJwk: JWK;
+  readonly sign: Sign;
+  readonly verify: VerifySignature;
+  readonly publicJwk: Jwk;
 }
+
+type OpenedKey = Pick<SigningKey, 'sign' | 'verify' | 'publicJwk'>;
 
 export interface SealedKeys {
   seal(privateJwk: JWK): Promise<string>;
@@ -16,19 +21,21 @@ export interface SealedKeys {
   openAll(stored: readonly StoredSigningKey[]): Promise<readonly SigningKey[]>;
 }
 
+/** RFC 7518 section 6, RFC 8037 section 2: what is not named here stays inside. */
+const publicMembers = ['kty', 'crv', 'n', 'e', 'x', 'y'];
+
 export function createSealedKeys(secretKey: Uint8Array): SealedKeys {
   const encryptionKey = deriveKey(secretKey, 'signing keys');
-  let opened: ReadonlyMap<string, SigningKey> = new Map();
+  const check = new OptionChecker('a signing key in the storage');
+  // Imported once, since importing costs as much as signing.
+  let opened: ReadonlyMap<string, OpenedKey> = new Map();
 
-  async function open(stored: StoredSigningKey): Promise<SigningKey> {
-    const { kid, algorithm } = stored;
-    const jwk: JWK = JSON.parse(new TextDecoder().decode(await decrypt(stored.sealedKey)));
-    const { kty, crv, n, e, x, y } = jwk;
-    const members = kty === 'RSA' ? { kty, n, e } : kty === 'EC' ? { kty, crv, x, y } : { kty, crv, x };
-    const publicJwk = Object.freeze({ ...members, kid, use: 'sig', alg: algorithm } as JWK);
-    const privateKey = await importKey(jwk, algorithm);
-    const publicKey = await importKey(publicJwk, algorithm);
-    return Object.freeze({ ...stored, privateKey, publicKey, publicJwk });
+  async function open({ kid, algorithm, sealedKey }: StoredSigningKey): Promise<OpenedKey> {
+    const jwk: Jwk = JSON.parse(new TextDecoder().decode(await decrypt(sealedKey)));
+    const { alg, sign } = importPrivateKey(check, jwk, algorithm);
+    const members = publicMembers.filter((name) => name in jwk).map((name) => [name, jwk[name]]);
+    const publicJwk: Jwk = Object.freeze({ ...Object.fromEntries(members), kid, use: 'sig', alg });
+    return { sign, verify: importPublicKey(publicJwk, alg), publicJwk };
   }
 
   async function decrypt(sealedKey: string): Promise<Uint8Array> {
@@ -47,15 +54,11 @@ export function createSealedKeys(secretKey: Uint8Array): SealedKeys {
       return new CompactEncrypt(text).setProtectedHeader(header).encrypt(encryptionKey);
     },
     async openAll(stored) {
-      const keys = await Promise.all(stored.map((key) => opened.get(key.kid) ?? open(key)));
-      opened = new Map(keys.map((key) => [key.kid, key]));
+      const keys = await Promise.all(
+        stored.map(async (key) => ({ ...key, ...(opened.get(key.kid) ?? (await open(key))) })),
+      );
+      opened = new Map(keys.map(({ kid, sign, verify, publicJwk }) => [kid, { sign, verify, publicJwk }]));
       return keys;
     },
   };
-}
-
-async function importKey(jwk: JWK, algorithm: string): Promise<CryptoKey> {
-  const key = await importJWK(jwk, algorithm, { extractable: false });
-  if (key instanceof Uint8Array) throw new Error('a signing key in the storage is not asymmetric');
-  return key;
 }

@@ -1,17 +1,19 @@
 /** The issuer's signing keys: published before they sign, kept until the last token they signed has expired. */
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose';
+import type { Emit } from '../../events.ts';
 import { within } from '../../shared/deadline.ts';
 import { andThen, type MaybePromise } from '../../shared/maybe-async.ts';
-import type { StoredSigningKey } from '../storage/records.ts';
+import type { AuditEntry, StoredSigningKey } from '../storage/records.ts';
 import type { IssuerStorage } from '../storage/storage.ts';
+import { activeKey, type KeySchedule, nextActiveFrom, retiresAt } from './key-schedule.ts';
 import { createSealedKeys, type SigningKey } from './sealed-keys.ts';
 
 export const signingAlgorithms = ['ES256', 'EdDSA', 'RS256'] as const;
 export type SigningAlgorithm = (typeof signingAlgorithms)[number];
 
 export interface SigningKeys {
-  /** The key that signs now. */
-  signer(): MaybePromise<SigningKey>;
+  /** The key that signs now; it stays published for as long as what it signs lives. */
+  signer(lifetimeSeconds: number): MaybePromise<SigningKey>;
   /**
    * All keys whose signatures may still have to be verified, oldest first. Read anew where none has this `kid`:
    * another instance may sign with a key that this one has not heard of.
@@ -21,18 +23,24 @@ export interface SigningKeys {
    * Adds a key that signs after the publish-ahead time, or at once.
    * Gives `undefined` where an earlier rotation has not taken effect yet.
    */
-  rotate(immediately: boolean): Promise<StoredSigningKey | undefined>;
+  rotate(immediately: boolean, audit?: KeyAudit): Promise<StoredSigningKey | undefined>;
   /** Reads the storage whatever is in memory; rejects if it cannot. */
   reload(): Promise<void>;
 }
+
+/** What the audit log says of a new key. */
+export type KeyAudit = (key: StoredSigningKey) => AuditEntry;
 
 export interface SigningKeysOptions {
   readonly storage: IssuerStorage;
   readonly secretKey: Uint8Array;
   readonly algorithm: SigningAlgorithm;
+  /** The usual life of tokens. */
   readonly tokenSeconds: number;
   readonly publishAheadSeconds: number;
+  readonly rotationSeconds: number | undefined;
   readonly now: () => number;
+  readonly emit: Emit | undefined;
 }
 
 /** Instances that share a storage learn of each other's rotations within this time. */
@@ -41,12 +49,15 @@ const RELOAD_MS = 5000;
 const PATIENCE_MS = 1000;
 const LONGEST_LOAD_MS = 10_000;
 const SEARCH_PAUSE_MS = 1000;
-/** Covers instances that signed with the old key until they reloaded, and the clock tolerance of verifiers. */
-const GRACE_MS = 60_000;
 
 export function createSigningKeys(options: SigningKeysOptions): SigningKeys {
-  const { storage, algorithm, tokenSeconds, publishAheadSeconds, now } = options;
+  const { storage, algorithm, tokenSeconds, publishAheadSeconds, rotationSeconds, now, emit } = options;
   const sealed = createSealedKeys(options.secretKey);
+  const schedule: KeySchedule = {
+    algorithm,
+    publishAheadMs: publishAheadSeconds * 1000,
+    rotationMs: rotationSeconds === undefined ? undefined : rotationSeconds * 1000,
+  };
   let keys: readonly SigningKey[] = [];
   let checkedAt = Number.NEGATIVE_INFINITY;
   let loading: Promise<void> | undefined;
@@ -70,10 +81,10 @@ export function createSigningKeys(options: SigningKeysOptions): SigningKeys {
 
   async function load(isLate: () => boolean): Promise<void> {
     let stored = await storage.listSigningKeys();
-    const active = activeKey(stored, now());
-    if (active === undefined || !isFollowedByOurs(active, stored)) {
+    const activeFromMs = nextActiveFrom(stored, schedule, now());
+    if (activeFromMs !== undefined) {
       // Losing this race is as good as winning it: then another instance's key is there.
-      await addKey(stored, active === undefined ? now() : now() + publishAheadSeconds * 1000);
+      await addKey(stored, activeFromMs);
       stored = await storage.listSigningKeys();
     }
     const time = now();
@@ -87,11 +98,6 @@ export function createSigningKeys(options: SigningKeysOptions): SigningKeys {
     await Promise.allSettled(
       stored.filter((key) => !isLive(key)).map(({ kid }) => storage.deleteSigningKey(kid)),
     );
-  }
-
-  /** Whether the algorithm that is asked for signs, or will once its key was published long enough. */
-  function isFollowedByOurs(active: StoredSigningKey, stored: readonly StoredSigningKey[]): boolean {
-    return stored.some((key) => key.algorithm === algorithm && key.activeFromMs >= active.activeFromMs);
   }
 
   /** As `reload`, but never content with a reading that began before it was called. */
@@ -117,6 +123,7 @@ export function createSigningKeys(options: SigningKeysOptions): SigningKeys {
   async function addKey(
     stored: readonly StoredSigningKey[],
     activeFromMs: number,
+    audit?: KeyAudit,
   ): Promise<StoredSigningKey | undefined> {
     const privateJwk = await generatePrivateJwk(algorithm);
     const key: StoredSigningKey = {
@@ -127,7 +134,21 @@ export function createSigningKeys(options: SigningKeysOptions): SigningKeys {
       activeFromMs,
       tokenSeconds,
     };
-    return (await storage.addSigningKey(key, stored.at(-1)?.kid)) ? key : undefined;
+    const previous = stored.at(-1)?.kid;
+    if (!(await storage.addSigningKey(key, previous, audit?.(key)))) return undefined;
+    const { kid } = key;
+    if (previous !== undefined) {
+      emit?.({ type: 'issuer.keys_rotated', kid, algorithm, activeFrom: activeFromMs });
+    }
+    return key;
+  }
+
+  /** Written before anything is signed that lives longer than what the key has signed so far. */
+  async function extend({ kid }: SigningKey, lifetimeSeconds: number): Promise<void> {
+    await storage.extendSigningKey(kid, lifetimeSeconds);
+    keys = keys.map((key) =>
+      key.kid === kid ? { ...key, tokenSeconds: Math.max(key.tokenSeconds, lifetimeSeconds) } : key,
+    );
   }
 
   /** For a key that is not known; not for every made-up one. */
@@ -142,48 +163,28 @@ export function createSigningKeys(options: SigningKeysOptions): SigningKeys {
     return keys.filter((key) => now() < retiresAt(key, keys));
   }
 
-  function retiresAt(key: StoredSigningKey, stored: readonly StoredSigningKey[]): number {
-    const successors = stored.filter((other) => takesOver(other, key, stored));
-    const replacedAt = Math.min(...successors.map(({ activeFromMs }) => activeFromMs));
-    return replacedAt + Math.max(key.tokenSeconds, tokenSeconds) * 1000 + GRACE_MS;
-  }
-
   return {
-    signer: () => andThen(current(), (all) => orFail(activeKey(all, now()))),
+    signer: (lifetimeSeconds) =>
+      andThen(current(), (all) => {
+        const key = orFail(activeKey(all, now()));
+        const covers = key.tokenSeconds >= lifetimeSeconds;
+        return covers ? key : extend(key, lifetimeSeconds).then(() => key);
+      }),
     published: (kid) =>
       andThen(current(), (known) => {
         const isKnown = kid === undefined || known.some((key) => key.kid === kid);
         return andThen(isKnown ? undefined : search(), () => unretired());
       }),
-    async rotate(immediately) {
+    async rotate(immediately, audit) {
       await reload();
       const stored = await storage.listSigningKeys();
       if (!immediately && stored.some(({ activeFromMs }) => activeFromMs > now())) return undefined;
-      const key = await addKey(stored, now() + (immediately ? 0 : publishAheadSeconds * 1000));
+      const key = await addKey(stored, now() + (immediately ? 0 : schedule.publishAheadMs), audit);
       await reloadAnew();
       return key;
     },
     reload,
   };
-}
-
-/** Of the keys whose time has come the one whose time came last; of equals the one added last. */
-function activeKey<K extends StoredSigningKey>(keys: readonly K[], nowMs: number): K | undefined {
-  let active: K | undefined;
-  for (const key of keys) {
-    if (key.activeFromMs > nowMs) continue;
-    if (active === undefined || key.activeFromMs >= active.activeFromMs) active = key;
-  }
-  return active;
-}
-
-function takesOver(
-  other: StoredSigningKey,
-  key: StoredSigningKey,
-  stored: readonly StoredSigningKey[],
-): boolean {
-  if (other.activeFromMs !== key.activeFromMs) return other.activeFromMs > key.activeFromMs;
-  return stored.indexOf(other) > stored.indexOf(key);
 }
 
 function orFail(key: SigningKey | undefined): SigningKey {

@@ -221,6 +221,12 @@ export function memoryStorage(): IssuerStorage {
       if (audit !== undefined) note(audit);
       return true;
     },
+    async extendSigningKey(kid, tokenSeconds) {
+      const key = signingKeys.get(kid);
+      if (key !== undefined && key.tokenSeconds < tokenSeconds) {
+        signingKeys.set(kid, Object.freeze({ ...key, tokenSeconds }));
+      }
+    },
     async deleteSigningKey(kid) {
       signingKeys.delete(kid);
     },

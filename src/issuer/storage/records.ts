@@ -109,7 +109,7 @@ export interface StoredSigningKey {
   readonly createdAtMs: number;
   /** When it takes over signing from the key before it. */
   readonly activeFromMs: number;
-  /** The longest life of a token that it was made to sign. */
+  /** The longest life of anything that it signs: it grows before anything that lives longer is signed. */
   readonly tokenSeconds: number;
 }
 

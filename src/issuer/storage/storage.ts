@@ -130,6 +130,8 @@ export interface IssuerStorage {
    * Gives `false` otherwise: another instance was faster. Without an audit entry where nobody asked for it.
    */
   addSigningKey(key: StoredSigningKey, after: string | undefined, audit?: AuditEntry): Promise<boolean>;
+  /** Raises the `tokenSeconds` of a signing key; what is as long already stays. */
+  extendSigningKey(kid: string, tokenSeconds: number): Promise<void>;
   deleteSigningKey(kid: string): Promise<void>;
 
   /** The newest first. */

@@ -1,5 +1,9 @@
+import * as oauth from 'oauth4webapi';
+import { customFetch, discovery } from 'openid-client';
 import { describe, expect, it } from 'vitest';
-import { createHarness } from './harness.ts';
+import { createTokenClient } from '../../../../src/index.ts';
+import { clientAuthenticationMethods } from '../../../../src/issuer/clients/client-authentication.ts';
+import { createHarness, ISSUER } from '../harness.ts';
 
 describe('metadata (RFC 8414, OpenID Connect Discovery)', () => {
   it.each([
@@ -25,23 +29,26 @@ describe('metadata (RFC 8414, OpenID Connect Discovery)', () => {
     ],
   ])('of %s', async (issuer, base, paths) => {
     const harness = createHarness({ issuer });
-    const methods = ['client_secret_basic', 'client_secret_post'];
+    const methods = [...clientAuthenticationMethods];
+    expect(methods).toContain('client_secret_basic');
     for (const path of paths) {
       const { status, headers, body } = await harness.call(path);
       expect(status).toBe(200);
       expect(headers.get('content-type')).toBe('application/json');
       expect(headers.get('cache-control')).toBe('public, max-age=300');
-      expect(body).toEqual({
+      expect(body).toMatchObject({
         issuer,
         token_endpoint: `${base}/token`,
         jwks_uri: `${base}/jwks`,
         introspection_endpoint: `${base}/introspect`,
         revocation_endpoint: `${base}/revoke`,
-        grant_types_supported: ['client_credentials'],
+        grant_types_supported: ['client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange'],
         response_types_supported: [],
         token_endpoint_auth_methods_supported: methods,
         introspection_endpoint_auth_methods_supported: methods,
         revocation_endpoint_auth_methods_supported: methods,
+        dpop_signing_alg_values_supported: ['ES256', 'EdDSA', 'Ed25519', 'ES384', 'ES512', 'PS256', 'RS256'],
+        tls_client_certificate_bound_access_tokens: true,
       });
     }
   });
@@ -75,6 +82,44 @@ describe('metadata (RFC 8414, OpenID Connect Discovery)', () => {
     const text = await (await issuer.fetch(request)).text();
     expect(text).toContain('https://idp.example/token');
     expect(text).not.toContain('evil');
+  });
+});
+
+describe('the metadata, read by other libraries', () => {
+  it.each(['https://idp.example', 'https://idp.example/', 'https://idp.example/tenant/a'])(
+    '%s: oauth4webapi and openid-client take it for this issuer, and for no other',
+    async (issuer) => {
+      const { issuer: server } = createHarness({ issuer });
+      const transport = (url: string, { method, headers }: { method: string; headers: HeadersInit }) =>
+        server.fetch(new Request(url, { method, headers }));
+      for (const algorithm of ['oauth2', 'oidc'] as const) {
+        const discover = () =>
+          oauth.discoveryRequest(new URL(issuer), { algorithm, [oauth.customFetch]: transport });
+        const metadata = await oauth.processDiscoveryResponse(new URL(issuer), await discover());
+        expect(metadata.issuer).toBe(issuer);
+        const other = new URL('https://other.example');
+        await expect(oauth.processDiscoveryResponse(other, await discover())).rejects.toThrow(/issuer/);
+        const configuration = await discovery(new URL(issuer), 'billing', 'secret', undefined, {
+          algorithm,
+          [customFetch]: transport,
+        });
+        expect(configuration.serverMetadata()).toMatchObject({ issuer, jwks_uri: metadata.jwks_uri });
+        expect(configuration.serverMetadata().supportsPKCE()).toBe(false);
+      }
+    },
+  );
+
+  it("this project's token client finds the token endpoint by it", async () => {
+    const harness = createHarness();
+    const tokens = createTokenClient({
+      issuer: ISSUER,
+      ...(await harness.register()),
+      now: () => harness.nowSeconds() * 1000,
+      fetch: (url, init) => harness.issuer.fetch(new Request(url, init)),
+    });
+    const { accessToken } = await tokens.getToken();
+    expect((await harness.verify(accessToken)).payload.iss).toBe(ISSUER);
+    tokens.close();
   });
 });
 

@@ -1,7 +1,9 @@
 /** What trusted proxies say about the request that reached them: `Forwarded` (RFC 7239) or `X-Forwarded-*`. */
-import type { AuthRequest } from './credentials.ts';
 
-type Headers = AuthRequest['headers'];
+interface Headers {
+  get(name: string): string | null | undefined;
+}
+
 type IsTrusted = (address: string | undefined) => boolean;
 
 export interface Forwarded {
@@ -12,7 +14,6 @@ export interface Forwarded {
 }
 
 const LONGEST = 4096;
-const nothing: Forwarded = Object.freeze({ proto: undefined, host: undefined });
 
 /**
  * Reads what the outermost trusted proxy said; `undefined` where that is malformed, or where the two kinds of header
@@ -30,6 +31,22 @@ export function readForwarded(headers: Headers, isTrusted: IsTrusted): Forwarded
   return { proto, host };
 }
 
+/**
+ * The address that the outermost trusted proxy says it was asked from, as it is written there; `undefined` where it is
+ * not said, or where the two kinds of header do not say the same.
+ */
+export function forwardedAddress(headers: Headers, isTrusted: IsTrusted): string | undefined {
+  const elements = readElements(headers.get('forwarded'));
+  if (elements === undefined) return undefined;
+  const standard = elements.map((pairs) => nodeAddress(pairs.get('for')));
+  const list = headers.get('x-forwarded-for');
+  // The end, which the last proxy wrote, is what counts: a list without it is none.
+  if (list !== null && list !== undefined && list.length > LONGEST) return undefined;
+  const custom = listOf(list).map(withoutPort);
+  const said = [standard, custom].flatMap((hops) => hops[outermost(hops, isTrusted)] ?? []);
+  return new Set(said).size === 1 ? said[0] : undefined;
+}
+
 function saysAnything({ proto, host }: Forwarded): boolean {
   return proto !== undefined || host !== undefined;
 }
@@ -39,13 +56,24 @@ function differ(a: Forwarded, b: Forwarded): boolean {
 }
 
 function readStandard(header: string | null | undefined, isTrusted: IsTrusted): Forwarded | undefined {
-  if (header === null || header === undefined) return nothing;
-  if (header.length > LONGEST) return undefined;
-  const elements = split(header, ',')?.map(readPairs);
-  if (elements === undefined || elements.includes(undefined)) return undefined;
-  const hops = elements.map((pairs) => nodeAddress(pairs?.get('for')));
+  const elements = readElements(header);
+  if (elements === undefined) return undefined;
+  const hops = elements.map((pairs) => nodeAddress(pairs.get('for')));
   const pairs = elements[outermost(hops, isTrusted)];
   return { proto: pairs?.get('proto'), host: pairs?.get('host') };
+}
+
+/** The elements of `Forwarded`, none without the header; `undefined` where it is malformed. */
+function readElements(header: string | null | undefined): readonly ReadonlyMap<string, string>[] | undefined {
+  if (header === null || header === undefined) return [];
+  if (header.length > LONGEST) return undefined;
+  const elements: ReadonlyMap<string, string>[] = [];
+  for (const element of split(header, ',') ?? ['']) {
+    const pairs = readPairs(element);
+    if (pairs === undefined) return undefined;
+    elements.push(pairs);
+  }
+  return elements;
 }
 
 /** Lists of the same length as X-Forwarded-For grew along with it; a single value is that of the last writer. */
@@ -88,6 +116,12 @@ function hasPort(host: string): boolean {
 function nodeAddress(node: string | undefined): string | undefined {
   if (node?.startsWith('[')) return node.slice(1, node.indexOf(']'));
   return node?.split(':', 1)[0];
+}
+
+/** Some proxies write ports into X-Forwarded-For; the colons of a bare IPv6 address stand before no port. */
+function withoutPort(hop: string): string {
+  const address = nodeAddress(hop) ?? hop;
+  return hop.startsWith('[') || address.includes('.') ? address : hop;
 }
 
 /** The pairs of a forwarded-element (RFC 7239 section 4); `undefined` if it is malformed or says a thing twice. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { decodeBasic } from '../../../src/issuer/clients/client-authentication.ts';
-import vectors from '../../vectors/rfc6749-client.json';
-import { basic, createHarness, form, type Parameters } from './harness.ts';
+import { decodeBasic } from '../../../../src/issuer/clients/basic-credentials.ts';
+import vectors from '../../../vectors/rfc6749-client.json';
+import { basic, createHarness, form, type Parameters } from '../harness.ts';
 
 const GRANT = { grant_type: 'client_credentials' };
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
@@ -124,7 +124,7 @@ describe('a client that does not authenticate', () => {
       type: 'issuer.request_refused',
       endpoint: 'token',
       error: 'invalid_client',
-      description: 'the client is unknown or its secret is wrong',
+      description: 'the client is unknown or its credentials are wrong',
       clientId: undefined,
       at: expect.any(Number),
     });

@@ -1,7 +1,7 @@
 import { decodeProtectedHeader } from 'jose';
 import { describe, expect, it } from 'vitest';
-import { memoryStorage } from '../../../src/issuer/index.ts';
-import { createHarness, type Harness, START_MS } from './harness.ts';
+import { memoryStorage } from '../../../../src/issuer/index.ts';
+import { createHarness, type Harness, START_MS } from '../harness.ts';
 
 const SECRET_KEY = 'a secret key of the issuer for these tests';
 /** Life of tokens and the grace after it. */

@@ -1,0 +1,32 @@
+/** What a check found, and how findings are shown. */
+import { harmless, type Output } from './output.ts';
+
+export type FindingStatus = 'ok' | 'warning' | 'failure' | 'undecided' | 'skipped';
+
+export interface Finding {
+  readonly check: string;
+  readonly status: FindingStatus;
+  readonly found: string;
+  /** What to do about it. */
+  readonly hint?: string | undefined;
+}
+
+const words: Readonly<Record<FindingStatus, string>> = {
+  ok: 'ok  ',
+  warning: 'warn',
+  failure: 'FAIL',
+  undecided: '?   ',
+  skipped: '-   ',
+};
+
+/** One line for each finding, and one below for what to do. */
+export function showFindings(findings: readonly Finding[], { style }: Output): string {
+  const colours = { ok: style.green, warning: style.yellow, failure: style.red, undecided: style.yellow };
+  const width = Math.max(...findings.map(({ check }) => check.length));
+  const lines = findings.flatMap(({ check, status, found, hint }) => {
+    const colour = status === 'skipped' ? style.dim : colours[status];
+    const line = `${colour(words[status])}  ${check.padEnd(width)}  ${harmless(found)}`;
+    return hint === undefined ? [line] : [line, `${' '.repeat(width + 8)}${style.dim(`-> ${harmless(hint)}`)}`];
+  });
+  return lines.join('\n');
+}

@@ -1,0 +1,53 @@
+/**
+ * Keeps bursts of new signatures from holding the event loop: each turn of the loop verifies for a while by itself, which
+ * is the fastest way there is, and leaves the rest to the thread pool of Node.
+ */
+import { afterTurn } from './runtime.ts';
+
+type Done = (error: Error | null, holds: boolean) => void;
+type Start = (done: Done) => void;
+
+/** How long one turn of the loop may verify by itself. */
+const TURN_MS = 0.5;
+/** A little more than the pool has threads, so that none waits for the loop; the pool serves files and names too. */
+const MOST_AT_ONCE = 6;
+/** With more waiting than this the loop verifies by itself again: that keeps more from coming in. */
+const MOST_WAITING = 1000;
+
+/** Of the runtime, whatever clock the program is given. */
+const clock = performance;
+const waiting: (() => void)[] = [];
+let spentAt = 0;
+let running = 0;
+
+function endTurn(): void {
+  spentAt = 0;
+}
+
+/** Whether the loop has verified enough in this turn. Never where there is no thread pool to turn to. */
+export function isTurnSpent(): boolean {
+  if (afterTurn === undefined) return false;
+  const now = clock.now();
+  if (spentAt === 0) {
+    spentAt = now + TURN_MS;
+    afterTurn(endTurn);
+    return false;
+  }
+  return now >= spentAt && waiting.length < MOST_WAITING;
+}
+
+/** Verifies on a thread of the pool, in the order of the calls. What fails there does not hold. */
+export function verifyInPool(start: Start): Promise<boolean> {
+  return new Promise((resolve) => {
+    const run = (): void => {
+      running++;
+      start((error, holds) => {
+        running--;
+        waiting.shift()?.();
+        resolve(error === null && holds);
+      });
+    };
+    if (running < MOST_AT_ONCE) run();
+    else waiting.push(run);
+  });
+}

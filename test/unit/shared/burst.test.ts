@@ -1,0 +1,81 @@
+import { setImmediate as endOfTurn } from 'node:timers/promises';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { createVerifier } from '../../../src/index.ts';
+import { isTurnSpent, verifyInPool } from '../../../src/shared/burst.ts';
+import { audience, createKey, issuer, mint, nowMs } from '../../helpers/tokens.ts';
+
+type Done = (error: Error | null, holds: boolean) => void;
+
+/** Longer than a turn of the loop may verify. */
+function passTime(): void {
+  const end = performance.now() + 1;
+  while (performance.now() < end);
+}
+
+beforeEach(() => endOfTurn());
+
+describe('a turn of the loop', () => {
+  it('verifies by itself for a while, and again in the next turn', async () => {
+    expect(isTurnSpent()).toBe(false);
+    expect(isTurnSpent()).toBe(false);
+    passTime();
+    expect(isTurnSpent()).toBe(true);
+    await Promise.resolve();
+    expect(isTurnSpent()).toBe(true);
+    await endOfTurn();
+    expect(isTurnSpent()).toBe(false);
+  });
+
+  it('verifies by itself where too much waits for the pool', async () => {
+    isTurnSpent();
+    passTime();
+    const dones: Done[] = [];
+    const results: Promise<boolean>[] = [];
+    while (isTurnSpent()) results.push(verifyInPool((done) => dones.push(done)));
+    expect(results).toHaveLength(1006);
+    for (let at = 0; at < dones.length; at++) dones[at]?.(null, true);
+    expect(await Promise.all(results)).not.toContain(false);
+  });
+});
+
+describe('the pool', () => {
+  it('gets a few at a time, in their order', async () => {
+    const started: number[] = [];
+    const dones: Done[] = [];
+    const results = Array.from({ length: 20 }, (_, at) =>
+      verifyInPool((done) => {
+        started.push(at);
+        dones.push(done);
+      }),
+    );
+    expect(started).toEqual([0, 1, 2, 3, 4, 5]);
+    dones[0]?.(null, true);
+    expect(started).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    for (let at = 1; at < 20; at++) dones[at]?.(null, at % 2 === 0);
+    expect(await Promise.all(results)).toEqual(Array.from({ length: 20 }, (_, at) => at % 2 === 0));
+    expect(started).toEqual(Array.from({ length: 20 }, (_, at) => at));
+  });
+
+  it('refuses what it cannot verify', async () => {
+    expect(await verifyInPool((done) => done(new Error('out of memory'), true))).toBe(false);
+  });
+});
+
+it('a burst of new tokens is judged right, whoever verified them', async () => {
+  const key = await createKey('ES256');
+  const foreign = await createKey('ES256');
+  const verifier = createVerifier({
+    issuer: { issuer, jwks: { keys: [key.publicJwk] } },
+    audience,
+    now: () => nowMs,
+  });
+  const tokens = await Promise.all(
+    Array.from({ length: 200 }, (_, at) => mint(at % 3 === 0 ? foreign : key, { jti: `${at}` })),
+  );
+  await endOfTurn();
+  const outcomes = tokens.map((token) => verifier.verifyToken(token));
+  expect(outcomes.filter((outcome) => outcome instanceof Promise).length).toBeGreaterThan(100);
+  expect(outcomes[0]).not.toBeInstanceOf(Promise);
+  const accepted = (await Promise.all(outcomes)).map(({ ok }) => ok);
+  expect(accepted).toEqual(tokens.map((_, at) => at % 3 !== 0));
+});
