@@ -22,13 +22,23 @@ export async function cached(distinct: number): Promise<readonly Contender[]> {
   });
   const guard = verifier.guard({ scope: 'orders:read' });
   const request = { method: 'GET', url: '/orders', headers: { value: '', get: () => request.headers.value } };
-  const fastJwt = createFastJwtVerifier({
+  const fastJwtOptions = {
     key: signer.publicKey?.export({ type: 'spki', format: 'pem' }) ?? '',
-    algorithms: ['ES256'],
+    algorithms: ['ES256' as const],
     allowedIss: issuer,
     allowedAud: audience,
     cache: KEPT,
+  };
+  const fastJwt = (name: string, check: (token: string) => unknown): Contender => ({
+    name,
+    run: (from, count) => {
+      for (let at = from; at < from + count; at++) {
+        if (check(header(at).slice(7)) === undefined) throw new Error('a cached token was refused');
+      }
+    },
   });
+
+  for (let at = 0; at < distinct; at++) await verifier.verifyToken(header(at).slice(7));
 
   let length = 0;
   return [
@@ -49,13 +59,11 @@ export async function cached(distinct: number): Promise<readonly Contender[]> {
         }
       },
     },
-    {
-      name: `fast-jwt, cache of ${KEPT}`,
-      run: (from, count) => {
-        for (let at = from; at < from + count; at++) {
-          if (fastJwt(header(at).slice(7)) === undefined) throw new Error('a cached token was refused');
-        }
-      },
-    },
+    fastJwt(`fast-jwt, cache of ${KEPT}`, createFastJwtVerifier(fastJwtOptions)),
+    // Its documentation advises this for speed where the tokens themselves may lie in memory, as they do here.
+    fastJwt(
+      'fast-jwt, cache by the token itself',
+      createFastJwtVerifier({ ...fastJwtOptions, cacheKeyBuilder: (token) => token }),
+    ),
   ];
 }

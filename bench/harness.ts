@@ -1,4 +1,5 @@
 /** Interleaved measurement: machines drift, so contenders take turns, and only ratios inside one run count. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 
 export interface Contender {
   readonly name: string;
@@ -6,53 +7,100 @@ export interface Contender {
   readonly prepare?: (count: number) => void;
   /** Does the work `count` times, starting with item `from` of the prepared input. */
   readonly run: (from: number, count: number) => unknown;
-  /** What each of the things that it keeps takes of the heap. */
-  readonly bytesEach?: number;
+  /** What else there is to say, by the name of its column: asked for once all rounds are over. */
+  readonly figures?: () => Figures;
 }
 
-export interface Measured {
+/** Numbers by the name of their column. */
+export type Figures = Readonly<Record<string, number>>;
+
+/** One line of a table. */
+export interface Row {
   readonly name: string;
-  /** Median microseconds of one operation. */
-  readonly microseconds: number;
-  /** Median of the ratios to the floor of the same round. */
-  readonly ratio: number;
-  readonly spread: readonly [number, number];
-  readonly bytesEach?: number;
+  readonly figures: Figures;
 }
 
 export interface Plan {
   readonly rounds: number;
   readonly operations: number;
+  /** So many operations in one turn of the event loop; the way to the next turn is not timed. @default all */
+  readonly slice?: number | undefined;
   /** The first contender is the floor. */
   readonly contenders: readonly Contender[];
 }
 
 /** Runs every contender in every round, in turning order, after one round that does not count. */
-export async function measure({ rounds, operations, contenders }: Plan): Promise<readonly Measured[]> {
-  const times = new Map<string, number[]>(contenders.map(({ name }) => [name, []]));
+export async function measure({ rounds, operations, slice, contenders }: Plan): Promise<readonly Row[]> {
+  const samples = new Map<string, Timed[]>(contenders.map(({ name }) => [name, []]));
+  await inTurns(contenders, rounds, async ({ name, prepare, run }, isWarm) => {
+    prepare?.(operations);
+    const timed = await timeSlices(run, operations, slice ?? operations);
+    if (isWarm) samples.get(name)?.push(timed);
+  });
+  const floor = samples.get(contenders[0]?.name ?? '') ?? [];
+  return contenders.map(({ name, figures }) => {
+    const own = samples.get(name) ?? [];
+    const against = (compare: (us: number, floorUs: number) => number): number[] =>
+      own.map(({ us }, round) => compare(us, floor[round]?.us ?? Number.NaN));
+    const ratios = against((us, least) => us / least).sort((a, b) => a - b);
+    return {
+      name,
+      figures: {
+        us: median(own.map(({ us }) => us)),
+        'times the floor': median(ratios),
+        least: ratios[0] ?? Number.NaN,
+        most: ratios.at(-1) ?? Number.NaN,
+        'us over the floor': median(against((us, least) => us - least)),
+        ...latencyFigures(own),
+        ...figures?.(),
+      },
+    };
+  });
+}
+
+interface Timed {
+  /** Of one operation. */
+  readonly us: number;
+  readonly latencies: Float64Array | undefined;
+}
+
+function latencyFigures(samples: readonly Timed[]): Figures {
+  if (!samples.some(({ latencies }) => latencies !== undefined)) return {};
+  const at = (share: number): number =>
+    median(samples.map(({ latencies }) => percentile(latencies ?? [], share)));
+  return {
+    'a second': 1e6 / median(samples.map(({ us }) => us)),
+    'p50 ms': at(0.5),
+    'p99 ms': at(0.99),
+  };
+}
+
+/** One round that does not count, then so many that do; everybody begins one of them. */
+export async function inTurns<T>(
+  contenders: readonly T[],
+  rounds: number,
+  run: (contender: T, isWarm: boolean) => Promise<void>,
+): Promise<void> {
   for (let round = -1; round < rounds; round++) {
     const shift = Math.max(round, 0) % contenders.length;
     const order = [...contenders.slice(shift), ...contenders.slice(0, shift)];
-    for (const { name, prepare, run } of order) {
-      prepare?.(operations);
-      const start = process.hrtime.bigint();
-      await run(0, operations);
-      const elapsed = Number(process.hrtime.bigint() - start) / 1000 / operations;
-      if (round >= 0) times.get(name)?.push(elapsed);
-    }
+    for (const contender of order) await run(contender, round >= 0);
   }
-  const floor = times.get(contenders[0]?.name ?? '') ?? [];
-  return contenders.map(({ name, bytesEach }) => {
-    const own = times.get(name) ?? [];
-    const ratios = own.map((time, round) => time / (floor[round] ?? Number.NaN)).sort((a, b) => a - b);
-    return {
-      name,
-      microseconds: median(own),
-      ratio: median(ratios),
-      spread: [ratios[0] ?? Number.NaN, ratios.at(-1) ?? Number.NaN],
-      ...(bytesEach !== undefined && { bytesEach }),
-    };
-  });
+}
+
+/** The slices together. */
+async function timeSlices(run: Contender['run'], operations: number, slice: number): Promise<Timed> {
+  let elapsed = 0n;
+  let latencies: Float64Array | undefined;
+  for (let from = 0; from < operations; from += slice) {
+    if (from > 0) await nextTurn();
+    const start = process.hrtime.bigint();
+    const given = run(from, Math.min(slice, operations - from));
+    const done: unknown = given instanceof Promise ? await given : given;
+    elapsed += process.hrtime.bigint() - start;
+    if (done instanceof Float64Array) latencies = done;
+  }
+  return { us: Number(elapsed) / 1000 / operations, latencies };
 }
 
 /** The input of one round, made anew for each. */
@@ -83,4 +131,9 @@ export function median(values: readonly number[]): number {
   const middle = sorted.length >> 1;
   const upper = sorted[middle] ?? Number.NaN;
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
+}
+
+export function percentile(values: Iterable<number>, share: number): number {
+  const sorted = Float64Array.from(values).sort();
+  return sorted[Math.min(Math.floor(sorted.length * share), sorted.length - 1)] ?? Number.NaN;
 }

@@ -65,7 +65,8 @@ function contender(name: string, live: number, create: (live: number) => IsNew):
     run();
   }
   batch.prepare(0);
-  return { name, prepare: batch.prepare, run, bytesEach: Math.round((heapBytes() - bytesBefore) / live) };
+  const bytesEach = Math.round((heapBytes() - bytesBefore) / live);
+  return { name, prepare: batch.prepare, run, figures: () => ({ 'bytes each': bytesEach }) };
 }
 
 function heapBytes(): number {

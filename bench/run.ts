@@ -7,6 +7,7 @@ import { drawChart } from './chart.ts';
 import { dpop } from './dpop.ts';
 import { type Contender, type Measured, measure } from './harness.ts';
 import { introspection, introspectionShared } from './introspection.ts';
+import { issuer, issuerServices } from './issuer.ts';
 import { outboundFetch, outboundFirst, outboundUndici } from './outbound.ts';
 import { writeIntoReadme } from './readme.ts';
 import { replay } from './replay.ts';
@@ -36,6 +37,12 @@ const tables: readonly Table[] = [
   { name: 'outbound, fetch', operations: 4000, contenders: outboundFetch },
   { name: 'outbound, undici', operations: 5000, contenders: outboundUndici },
   { name: 'outbound, first calls', operations: 1000, contenders: outboundFirst },
+  { name: 'issuer, tokens', operations: 4000, contenders: issuer },
+  {
+    name: 'issuer, registered services',
+    operations: 4000,
+    contenders: () => issuerServices(values.quick ? 1000 : 1_000_000),
+  },
 ];
 
 const { values, positionals } = parseArgs({

@@ -3,12 +3,15 @@ import {
   createHmac,
   createPrivateKey,
   createPublicKey,
+  generateKeyPairSync,
+  hash,
   type KeyObject,
   randomBytes,
   randomUUID,
   sign,
 } from 'node:crypto';
-import { exportJWK, generateKeyPair, type JWK } from 'jose';
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose';
+import { fresh } from './harness.ts';
 
 export type Algorithm = 'RS256' | 'PS256' | 'ES256' | 'EdDSA' | 'HS256';
 
@@ -25,12 +28,12 @@ export interface Signer {
   token(more?: object): string;
 }
 
-export async function createSigner(algorithm: Algorithm): Promise<Signer> {
-  const header = encode({ alg: algorithm, typ: 'at+jwt', kid: 'bench-key-1' });
+export async function createSigner(algorithm: Algorithm, kid = 'bench-key-1'): Promise<Signer> {
+  const header = encode({ alg: algorithm, typ: 'at+jwt', kid });
   const input = (more?: object): string => `${header}.${encode({ ...claims(), ...more })}`;
   if (algorithm === 'HS256') {
     const secret = randomBytes(32);
-    const jwk = { kty: 'oct', k: secret.toString('base64url'), alg: algorithm, kid: 'bench-key-1' };
+    const jwk = { kty: 'oct', k: secret.toString('base64url'), alg: algorithm, kid };
     const token = (more?: object): string => {
       const text = input(more);
       return `${text}.${createHmac('sha256', secret).update(text).digest('base64url')}`;
@@ -38,7 +41,7 @@ export async function createSigner(algorithm: Algorithm): Promise<Signer> {
     return { algorithm, jwk, secret, publicKey: undefined, token };
   }
   const pair = await generateKeyPair(algorithm, { extractable: true });
-  const jwk = { ...(await exportJWK(pair.publicKey)), alg: algorithm, kid: 'bench-key-1', use: 'sig' };
+  const jwk = { ...(await exportJWK(pair.publicKey)), alg: algorithm, kid, use: 'sig' };
   const key = createPrivateKey({ key: await exportJWK(pair.privateKey), format: 'jwk' });
   const token = (more?: object): string => {
     const text = input(more);
@@ -56,6 +59,28 @@ export async function createSigner(algorithm: Algorithm): Promise<Signer> {
     publicKey: createPublicKey({ key: jwk, format: 'jwk' }),
     token,
   };
+}
+
+/** A client with a key of its own. */
+export interface Client {
+  readonly jkt: string;
+  readonly publicKey: KeyObject;
+  /** A new proof (RFC 9449) for a request with this token. */
+  prove(method: string, url: string, token: string): string;
+}
+
+export async function createClient(): Promise<Client> {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const jwk = await exportJWK(publicKey);
+  const header = encode({ typ: 'dpop+jwt', alg: 'ES256', jwk });
+  const prove = (htm: string, htu: string, token: string): string => {
+    const iat = Math.floor(Date.now() / 1000);
+    const ath = hash('sha256', token, 'base64url');
+    const text = `${header}.${encode({ jti: randomUUID(), htm, htu, iat, ath })}`;
+    const signature = sign('SHA256', Buffer.from(text), { key: privateKey, dsaEncoding: 'ieee-p1363' });
+    return fresh(`${text}.${signature.toString('base64url')}`);
+  };
+  return { jkt: await calculateJwkThumbprint(jwk), publicKey, prove };
 }
 
 export function encode(value: object): string {

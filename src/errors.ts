@@ -30,14 +30,26 @@ export type ServiceAuthErrorCode =
   | 'subject_missing'
   /** `invalidate` has no room left: every entry of the deny list is live. */
   | 'deny_list_full'
+  /** The admin API of the issuer refused; `problem` says why. */
+  | 'admin_refused'
   /** The verifier or client was closed. */
   | 'closed';
+
+/** What an admin API answered (RFC 9457). */
+export interface ProblemDetails {
+  /** A stable word that programs may compare. */
+  readonly code: string | undefined;
+  readonly detail: string | undefined;
+  /** What is wrong with the input: where, and which rule it breaks. */
+  readonly errors: readonly { readonly path: string; readonly message: string }[];
+}
 
 /** What is known of a failure besides its code. */
 export interface ServiceAuthErrorDetails {
   readonly status?: number | undefined;
   readonly oauthError?: string | undefined;
   readonly retryAfterMs?: number | undefined;
+  readonly problem?: ProblemDetails | undefined;
 }
 
 /**
@@ -64,6 +76,8 @@ export class ServiceAuthError extends Error {
   readonly oauthError: string | undefined;
   /** How long to wait before asking again, in whole milliseconds: as the remote end asked, or as our back-off says. */
   readonly retryAfterMs: number | undefined;
+  /** What an admin API answered, where it was one. */
+  readonly problem: ProblemDetails | undefined;
 
   constructor(code: ServiceAuthErrorCode, message: string, details: ServiceAuthErrorDetails = {}) {
     super(message);
@@ -71,6 +85,7 @@ export class ServiceAuthError extends Error {
     this.status = details.status;
     this.oauthError = details.oauthError;
     this.retryAfterMs = details.retryAfterMs === undefined ? undefined : Math.ceil(details.retryAfterMs);
+    this.problem = details.problem;
   }
 }
 

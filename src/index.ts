@@ -1,5 +1,6 @@
 export {
   isServiceAuthError,
+  type ProblemDetails,
   ServiceAuthError,
   type ServiceAuthErrorCode,
   type ServiceAuthErrorDetails,

@@ -68,7 +68,8 @@ export const callCommand = defineCommand({
     const targets = readTargets(values.target, url, values['allow-insecure']);
     const own = await asUsage(async () => createAuthedFetch({ ...(await clientOptions(values)), targets }));
     try {
-      const authedFetch = subjectToken === undefined ? own : await asUsage(() => own.onBehalfOf(subjectToken));
+      const authedFetch =
+        subjectToken === undefined ? own : await asUsage(() => own.onBehalfOf(subjectToken));
       const method = values.request ?? (body === undefined ? 'GET' : 'POST');
       const init = { method, headers, ...(body !== undefined && { body }) };
       const response = await send(authedFetch, url, init);
@@ -154,7 +155,9 @@ async function print(response: Response, include: boolean, output: Output): Prom
   const headers = [...response.headers];
   if (output.json) {
     const text = await response.text();
-    const isJsonAnswer = /^application\/([\w.+-]+\+)?json\b/i.test(response.headers.get('content-type') ?? '');
+    const isJsonAnswer = /^application\/([\w.+-]+\+)?json\b/i.test(
+      response.headers.get('content-type') ?? '',
+    );
     const body = isJsonAnswer && isJson(text) ? JSON.parse(text) : text;
     output.result({ status, headers: Object.fromEntries(headers), body }, () => '');
     return;
@@ -169,7 +172,9 @@ async function print(response: Response, include: boolean, output: Output): Prom
   if (process.stdout.isTTY) console.log();
   const challenge = response.headers.get('www-authenticate');
   if (status >= 400) {
-    output.note(`service-auth call: the service answered ${status}${challenge === null ? '' : `: ${harmless(challenge)}`}`);
+    output.note(
+      `service-auth call: the service answered ${status}${challenge === null ? '' : `: ${harmless(challenge)}`}`,
+    );
   }
 }
 

@@ -26,7 +26,9 @@ export function showFindings(findings: readonly Finding[], { style }: Output): s
   const lines = findings.flatMap(({ check, status, found, hint }) => {
     const colour = status === 'skipped' ? style.dim : colours[status];
     const line = `${colour(words[status])}  ${check.padEnd(width)}  ${harmless(found)}`;
-    return hint === undefined ? [line] : [line, `${' '.repeat(width + 8)}${style.dim(`-> ${harmless(hint)}`)}`];
+    return hint === undefined
+      ? [line]
+      : [line, `${' '.repeat(width + 8)}${style.dim(`-> ${harmless(hint)}`)}`];
   });
   return lines.join('\n');
 }

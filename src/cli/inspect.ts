@@ -153,11 +153,17 @@ function report(inspection: Parameters<typeof findingsOf>[0], output: Output): n
   return verdicts[verdict];
 }
 
-function verdictOf({ decoded, judgement, introspected, expectations }: Parameters<typeof findingsOf>[0]): Verdict {
+function verdictOf({
+  decoded,
+  judgement,
+  introspected,
+  expectations,
+}: Parameters<typeof findingsOf>[0]): Verdict {
   const isInactive = introspected?.complaints.some(({ reason }) => reason === 'inactive_token') ?? false;
   // Without introspection an opaque token is a riddle, not a fault.
   const isRiddle = decoded.kind === 'opaque' && expectations.issuer.introspection === undefined;
-  if (isRiddle && judgement.complaints.every(({ reason }) => reason === 'malformed_token')) return 'undecided';
+  if (isRiddle && judgement.complaints.every(({ reason }) => reason === 'malformed_token'))
+    return 'undecided';
   if (judgement.complaints.length > 0 || isInactive) return 'refused';
   const isUndecided = judgement.undecided !== undefined || introspected?.undecided !== undefined;
   return isUndecided ? 'undecided' : 'accepted';

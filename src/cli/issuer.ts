@@ -1,101 +1,72 @@
 import { randomBytes } from 'node:crypto';
 import { type IssuerServer, type ServeIssuerOptions, serveIssuer } from '../issuer/index.ts';
 import { adminTokenRule, isAdminToken } from '../issuer/issuer-settings.ts';
-import { signingAlgorithms } from '../issuer/keys/signing-keys.ts';
-import { type Command, type FlagValues, oneOf, parseFlags, UsageError, wholeNumber } from './command.ts';
-
-const usage = `Usage: service-auth issuer [options]
-
-Runs an issuer: an OAuth 2.0 authorization server for services. What it stores is kept in memory and lost when
-it stops.
-
-  --port <number>                      port to listen on; 0 picks a free one (default 4000)
-  --host <address>                     address to listen on (default 127.0.0.1)
-  --issuer <url>                       issuer identifier (default: the address it listens on)
-  --resource <uri>                     a resource that services may be registered for; may be repeated (default: any)
-  --access-token-seconds <number>      life of access tokens (default 900)
-  --signing-algorithm <name>           ES256, EdDSA or RS256 (default ES256)
-  --key-publish-ahead-seconds <number> how long new signing keys are published before they sign (default 300)
-  --json                               print one JSON object in one line when listening
-  -h, --help                           show this
-
-Environment:
-  SERVICE_AUTH_ADMIN_TOKEN             opens the admin API (16 characters or more); if it is not set,
-                                       one is made and printed once`;
-
-const flags = {
-  port: { type: 'string' },
-  host: { type: 'string' },
-  issuer: { type: 'string' },
-  resource: { type: 'string', multiple: true },
-  'access-token-seconds': { type: 'string' },
-  'signing-algorithm': { type: 'string' },
-  'key-publish-ahead-seconds': { type: 'string' },
-  json: { type: 'boolean', default: false },
-  help: { type: 'boolean', short: 'h', default: false },
-} as const;
+import { asUsage, defineCommand } from './command.ts';
+import { UsageError } from './errors.ts';
+import { exitCodes } from './exit-codes.ts';
+import { issuerFlags, issuerOptionsOf } from './issuer/flags.ts';
+import { createJournal, type Journal } from './issuer/journal.ts';
+import { plantSeed } from './issuer/plant-seed.ts';
+import { readSeed } from './issuer/seed.ts';
+import { type ChosenStorage, chooseStorage } from './issuer/storage-choice.ts';
+import { issuerUsage } from './issuer/usage.ts';
+import { secretVariable } from './secret-input.ts';
 
 /** `service-auth issuer`: runs until SIGINT or SIGTERM, then finishes what is under way. */
-export const issuerCommand: Command = async (args) => {
-  const values = parseFlags(args, flags);
-  if (values.help) {
-    console.log(usage);
-    return 0;
-  }
-  // From the environment only: flags show up in process titles.
-  const configured = process.env.SERVICE_AUTH_ADMIN_TOKEN?.trim() || undefined;
-  if (configured !== undefined && !isAdminToken(configured)) {
-    throw new UsageError(`SERVICE_AUTH_ADMIN_TOKEN must be ${adminTokenRule}`);
-  }
-  const adminToken = configured ?? `saa_${randomBytes(32).toString('base64url')}`;
-  const stopped = nextStopSignal();
-  const server = await start({ ...toOptions(values), adminToken });
-  announce(server, values.json, configured === undefined ? adminToken : undefined);
-  await stopped;
-  await server.close();
-  return 0;
-};
+export const issuerCommand = defineCommand({
+  usage: issuerUsage,
+  flags: issuerFlags,
+  async run(values, { json }) {
+    const journal = createJournal(json, values['log-level']);
+    const options = await issuerOptionsOf(values);
+    const seedSecrets = values['seed-secrets'];
+    const seed = values.seed === undefined ? undefined : await readSeed(values.seed);
+    if (seed === undefined && seedSecrets !== undefined) throw new UsageError('--seed-secrets needs --seed');
+    const configured = await configuredAdminToken();
+    const adminToken = configured ?? `saa_${randomBytes(32).toString('base64url')}`;
+    const chosen = await chooseStorage(values, journal);
+    const stopped = nextStopSignal();
+    try {
+      const server = await asUsage(() =>
+        serveIssuer(withStorage({ ...options, adminToken }, chosen, journal)),
+      );
+      try {
+        const planted = seed && (await plantSeed({ seed, server, adminToken, seedSecrets, ...chosen }));
+        announce(server, journal, configured === undefined ? adminToken : undefined);
+        for (const { event, members, text } of planted ?? []) journal.say(event, members, text);
+        await stopped;
+      } finally {
+        await server.close();
+      }
+    } finally {
+      journal.flush();
+      await chosen.storage.close();
+    }
+    return exitCodes.good;
+  },
+});
 
-function toOptions(values: FlagValues<typeof flags>): ServeIssuerOptions {
-  const port = wholeNumber('port', values.port);
-  const { host, issuer, resource: resources } = values;
-  const accessTokenSeconds = wholeNumber('access-token-seconds', values['access-token-seconds']);
-  const keyPublishAheadSeconds = wholeNumber(
-    'key-publish-ahead-seconds',
-    values['key-publish-ahead-seconds'],
-  );
-  const signingAlgorithm = oneOf('signing-algorithm', values['signing-algorithm'], signingAlgorithms);
-  return {
-    ...(port !== undefined && { port }),
-    ...(host !== undefined && { host }),
-    ...(issuer !== undefined && { issuer }),
-    ...(resources !== undefined && { resources }),
-    ...(accessTokenSeconds !== undefined && { accessTokenSeconds }),
-    ...(keyPublishAheadSeconds !== undefined && { keyPublishAheadSeconds }),
-    ...(signingAlgorithm !== undefined && { signingAlgorithm }),
-  };
+function withStorage(
+  options: ServeIssuerOptions,
+  chosen: ChosenStorage,
+  journal: Journal,
+): ServeIssuerOptions {
+  return { ...options, ...chosen, onEvent: journal.onEvent };
 }
 
-async function start(options: ServeIssuerOptions): Promise<IssuerServer> {
-  try {
-    return await serveIssuer(options);
-  } catch (error) {
-    // The issuer judges the values of flags; what it calls a wrong option is a wrong flag here.
-    throw error instanceof TypeError ? new UsageError(error.message) : error;
-  }
+/** From the environment only: flags show up in process titles. */
+async function configuredAdminToken(): Promise<string | undefined> {
+  const token = await secretVariable('SERVICE_AUTH_ADMIN_TOKEN');
+  if (token === undefined || isAdminToken(token)) return token;
+  throw new UsageError(`SERVICE_AUTH_ADMIN_TOKEN must be ${adminTokenRule}`);
 }
 
 /** Says where the issuer listens; a generated admin token is shown here and never again. */
-function announce({ url, issuer }: IssuerServer, asJson: boolean, generatedToken: string | undefined): void {
-  if (asJson) {
-    const { pid } = process;
-    console.log(
-      JSON.stringify({ event: 'listening', url, issuer: issuer.issuer, pid, adminToken: generatedToken }),
-    );
-    return;
-  }
-  console.log(`service-auth issuer ${issuer.issuer} listening on ${url}`);
-  if (generatedToken !== undefined) console.log(`admin token, shown once: ${generatedToken}`);
+function announce({ url, issuer }: IssuerServer, journal: Journal, generatedToken: string | undefined): void {
+  const { pid } = process;
+  const lines = [`service-auth issuer ${issuer.issuer} listening on ${url}`];
+  if (generatedToken !== undefined) lines.push(`admin token, shown once: ${generatedToken}`);
+  journal.open({ url, issuer: issuer.issuer, pid, adminToken: generatedToken }, lines.join('\n'));
 }
 
 /** The first signal asks for a graceful end; a second one, no longer handled, ends the process at once. */

@@ -1,6 +1,7 @@
 import { UsageError } from './errors.ts';
 
-const secretOfClient = 'set SERVICE_AUTH_CLIENT_SECRET or SERVICE_AUTH_CLIENT_SECRET_FILE, or give --secret-stdin';
+const secretOfClient =
+  'set SERVICE_AUTH_CLIENT_SECRET or SERVICE_AUTH_CLIENT_SECRET_FILE, or give --secret-stdin';
 const adminToken = 'set SERVICE_AUTH_ADMIN_TOKEN or SERVICE_AUTH_ADMIN_TOKEN_FILE';
 
 /** What to do instead of giving a secret as a flag, by the flag that somebody may try. */

@@ -40,7 +40,9 @@ export const tokenCommand = defineCommand({
       };
       output.result(document, () => (values.header ? header : accessToken));
       if (tokenType === 'DPoP') {
-        output.note('The key that this token is bound to ends with this command; see service-auth call --dpop.');
+        output.note(
+          'The key that this token is bound to ends with this command; see service-auth call --dpop.',
+        );
       }
       return exitCodes.good;
     } finally {

@@ -2,6 +2,16 @@ export type {
   EventListener,
   ServiceAuthEvent,
 } from '../events.ts';
+export {
+  type AdminClient,
+  type AdminClientOptions,
+  type AuditOptions,
+  type CreateOptions,
+  createAdminClient,
+  type PageOptions,
+  type UpdateOptions,
+} from './admin/admin-client.ts';
+export type * from './admin/admin-types.ts';
 export type { RandomBytes } from './clients/secrets.ts';
 export { createEventLog, type EventLogOptions } from './http/event-log.ts';
 export type { IssuerConnection, IssuerRequest } from './http/incoming.ts';
@@ -11,6 +21,8 @@ export type { IssuerOptions, LimitOptions, LimitsOptions, ResourceOptions } from
 export type { RotationOptions } from './keys/rotate-keys.ts';
 export type { SigningAlgorithm } from './keys/signing-keys.ts';
 export { type IssuerServer, type ServeIssuerOptions, serveIssuer } from './serve-issuer.ts';
+export { type LibsqlStorageOptions, libsqlStorage } from './storage/libsql.ts';
 export { memoryStorage } from './storage/memory.ts';
+export { type PostgresStorageOptions, postgresStorage } from './storage/postgres.ts';
 export type * from './storage/records.ts';
 export type { IssuerStorage } from './storage/storage.ts';

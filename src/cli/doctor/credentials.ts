@@ -1,15 +1,16 @@
 /** Whether the environment's client gets a token that verifies. */
 import { createTokenClient, isServiceAuthError } from '../../index.ts';
+import { isOutOfReach, messageOf } from '../failure.ts';
+import type { Finding } from '../finding.ts';
 import { decodeToken } from '../inspect/decoded-token.ts';
 import { hintOf } from '../inspect/hints.ts';
 import { judge } from '../inspect/judgement.ts';
-import { isOutOfReach, messageOf } from '../failure.ts';
-import type { Finding } from '../finding.ts';
 import { relativeTime } from '../relative-time.ts';
 import type { Examination, Findings } from './examination.ts';
 
 const hints: Readonly<Record<string, string>> = {
-  invalid_client: 'the client id or its secret is wrong, or the service was revoked: service-auth services show',
+  invalid_client:
+    'the client id or its secret is wrong, or the service was revoked: service-auth services show',
   invalid_scope: 'the service is not registered for this scope: service-auth services update --scope',
   invalid_target: 'the service is not registered for this resource: service-auth services update --resource',
   unauthorized_client: 'the client may not use the client credentials grant',
@@ -50,7 +51,9 @@ async function verify(token: string, { issuer, audience }: Examination): Promise
   }
   const expectations = { issuer: { issuer }, audience, typ: 'any', policy: {} };
   const unset = { clockToleranceSeconds: undefined, certificate: undefined };
-  const judgement = await judge(token, decoded, { ...expectations, ...unset }, (url, init) => fetch(url, init));
+  const judgement = await judge(token, decoded, { ...expectations, ...unset }, (url, init) =>
+    fetch(url, init),
+  );
   const { complaints, undecided } = judgement;
   if (undecided !== undefined) return [{ check: name, status: 'undecided', found: undecided.message }];
   if (complaints.length > 0) {

@@ -100,7 +100,8 @@ async function hintOfOtherPlaces(issuer: string, timeoutMs: number): Promise<str
   const other = issuer.endsWith('/') ? withoutSlash(issuer) : `${issuer}/`;
   for (const url of [...metadataUrls(other), ...metadataUrls(new URL(issuer).origin)]) {
     const answer = await getDocument(url, timeoutMs);
-    const named = isServiceAuthError(answer) || answer.json === undefined ? undefined : own(answer.json, 'issuer');
+    const named =
+      isServiceAuthError(answer) || answer.json === undefined ? undefined : own(answer.json, 'issuer');
     if (typeof named === 'string') return `there is an issuer at ${url}, which calls itself ${named}`;
   }
   return 'is this the name of an issuer, with its whole path?';

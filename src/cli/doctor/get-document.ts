@@ -14,7 +14,10 @@ export interface Answered {
 export async function getDocument(url: string, timeoutMs: number): Promise<Answered | ServiceAuthError> {
   const startedMs = Date.now();
   try {
-    const { status, json, headers } = await requestJson((input, init) => fetch(input, init), { url, timeoutMs });
+    const { status, json, headers } = await requestJson((input, init) => fetch(input, init), {
+      url,
+      timeoutMs,
+    });
     return { status, json, aheadMs: aheadOf(headers.get('date'), startedMs, Date.now()) };
   } catch (error) {
     if (isServiceAuthError(error)) return error;

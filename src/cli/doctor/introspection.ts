@@ -24,7 +24,9 @@ export async function examineIntrospection(
     certificate: undefined,
   };
   const decoded = { kind: 'opaque', header: undefined, claims: {} } as const;
-  const { undecided, complaints } = await judge(madeUp, decoded, expectations, (url, init) => fetch(url, init));
+  const { undecided, complaints } = await judge(madeUp, decoded, expectations, (url, init) =>
+    fetch(url, init),
+  );
   if (undecided !== undefined) {
     // The one who is refused is this service: that will not pass by waiting.
     const isRefused = /\b4\d\d\b|invalid_client/.test(undecided.message);

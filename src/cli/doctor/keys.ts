@@ -1,8 +1,8 @@
 /** Whether the published keys can verify tokens, and say for what they are (RFC 7517). */
 import { isServiceAuthError } from '../../index.ts';
+import { keyAlgorithms } from '../../shared/crypto.ts';
 import { own } from '../../shared/json.ts';
 import { isVerificationJwk, parseKeySet } from '../../shared/key-set.ts';
-import { keyAlgorithms } from '../../shared/crypto.ts';
 import { isOutOfReach } from '../failure.ts';
 import type { Finding } from '../finding.ts';
 import type { Examination, Findings, FoundIssuer } from './examination.ts';
@@ -55,7 +55,9 @@ function judgeKey(key: unknown): Findings {
     return [say('warning', 'cannot verify tokens, and is ignored', 'RSA keys need 2048 bits or more')];
   }
   if (Object.hasOwn(key, 'alg')) return [];
-  return [say('warning', 'has no alg', 'let the issuer say by alg what each key is for (RFC 8725 section 3.1)')];
+  return [
+    say('warning', 'has no alg', 'let the issuer say by alg what each key is for (RFC 8725 section 3.1)'),
+  ];
 }
 
 /** Verifiers find the key of a token by its `kid`. */

@@ -67,20 +67,22 @@ export function findingsOf(inspection: Inspection): readonly Finding[] {
   const { judgement, introspected, decoded } = inspection;
   const complaints = [...judgement.complaints, ...introspectionComplaints(introspected)];
   const reached = reachedCheck(judgement);
-  return checks.filter((check) => isAbout(check, inspection)).flatMap((check): readonly Finding[] => {
-    const own = complaints.filter(({ reason }) => (checkOf[reason] ?? 'policy') === check);
-    if (own.length > 0) return own.map((complaint) => failure(check, complaint, inspection));
-    const undecided = [judgement.undecided, introspected?.undecided].find(
-      (one) => one !== undefined && (checkOf[one.reason] ?? 'policy') === check,
-    );
-    if (undecided !== undefined) return [{ check, status: 'undecided', found: undecided.message }];
-    // What introspection says does not hang on what was found in the token before.
-    const isAsked = check === 'introspection' && decoded.kind === 'jwt';
-    if (checks.indexOf(check) > reached && !isAsked) {
-      return [{ check, status: 'skipped', found: 'not reached' }];
-    }
-    return [passed(check, inspection)];
-  });
+  return checks
+    .filter((check) => isAbout(check, inspection))
+    .flatMap((check): readonly Finding[] => {
+      const own = complaints.filter(({ reason }) => (checkOf[reason] ?? 'policy') === check);
+      if (own.length > 0) return own.map((complaint) => failure(check, complaint, inspection));
+      const undecided = [judgement.undecided, introspected?.undecided].find(
+        (one) => one !== undefined && (checkOf[one.reason] ?? 'policy') === check,
+      );
+      if (undecided !== undefined) return [{ check, status: 'undecided', found: undecided.message }];
+      // What introspection says does not hang on what was found in the token before.
+      const isAsked = check === 'introspection' && decoded.kind === 'jwt';
+      if (checks.indexOf(check) > reached && !isAsked) {
+        return [{ check, status: 'skipped', found: 'not reached' }];
+      }
+      return [passed(check, inspection)];
+    });
 }
 
 /** Of introspection that was asked besides, only what it alone can know. */
@@ -159,7 +161,9 @@ function factsOf(check: Check, { decoded, judgement, nowMs, expectations }: Insp
     case 'audience':
       return listed(caller?.audience ?? claims.aud);
     case 'status':
-      return expectations.issuer.statusList === true ? 'valid in the status list of the issuer' : 'not checked';
+      return expectations.issuer.statusList === true
+        ? 'valid in the status list of the issuer'
+        : 'not checked';
     case 'binding':
       return caller?.confirmation === undefined
         ? 'to nobody: whoever has it may use it'

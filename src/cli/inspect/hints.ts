@@ -3,7 +3,8 @@ import { urlDifference } from '../url-difference.ts';
 import type { Complaint } from './judgement.ts';
 
 const clock = 'compare the clocks of this machine and of the issuer: service-auth doctor';
-const registration = 'register the service for it, and ask for it: service-auth services update, service-auth token';
+const registration =
+  'register the service for it, and ask for it: service-auth services update, service-auth token';
 
 /** What to do about a complaint, for those of which that is not plain. */
 const hints: Partial<Record<RejectionReason, string>> = {

@@ -13,11 +13,11 @@ import {
 } from '../../shared/key-set.ts';
 import type { IssuerSettings } from '../issuer-settings.ts';
 import type { FederatedIdentity, KeySetDocument, StoredService } from '../storage/records.ts';
-import { createDecoyKeys } from './decoy-keys.ts';
+import { createDecoyKeys, decoyJwk } from './decoy-keys.ts';
 
 export interface ClientKeys {
-  /** The registered keys of a service; `undefined` where it has none. */
-  keysOf(service: Pick<StoredService, 'jwks' | 'jwksUri'>): KeySet | undefined;
+  /** The registered keys of a service; where there is none, keys that are as long to look up and good for nothing. */
+  keysOf(service: Pick<StoredService, 'jwks' | 'jwksUri'> | undefined): KeySet;
   /** Judges assertions of the issuer of an identity, save for whose they are. */
   verifierOf(identity: FederatedIdentity, hasType: boolean): Verifier;
   /** A key under which no signature holds. */
@@ -29,6 +29,7 @@ const MOST_VERIFIERS = 1000;
 /** A projected token is sent again and again; there are as many as there are workloads of one issuer. */
 const MOST_ASSERTIONS = 1000;
 const TIMEOUT_MS = 5000;
+const decoys = { jwks: { keys: [decoyJwk('ES256')] }, jwksUri: undefined };
 
 export function createClientKeys(
   { issuer, baseUrl, fetch, now, onEvent }: IssuerSettings,
@@ -69,13 +70,13 @@ export function createClientKeys(
     });
   }
 
+  function keysOf({ jwks, jwksUri }: Pick<StoredService, 'jwks' | 'jwksUri'> = decoys): KeySet {
+    if (jwks !== undefined) return memoized(fixed, JSON.stringify(jwks.keys), () => fixedKeys(jwks));
+    return jwksUri === undefined ? keysOf() : memoized(remote, jwksUri, () => remoteKeys(jwksUri));
+  }
+
   return {
-    keysOf: ({ jwks, jwksUri }) =>
-      jwks !== undefined
-        ? memoized(fixed, JSON.stringify(jwks.keys), () => fixedKeys(jwks))
-        : jwksUri === undefined
-          ? undefined
-          : memoized(remote, jwksUri, () => remoteKeys(jwksUri)),
+    keysOf,
     verifierOf(identity, hasType) {
       const { issuer: name, audience, jwksUri, jwks } = identity;
       const key = JSON.stringify([name, audience, jwksUri, jwks?.keys, hasType]);

@@ -27,7 +27,8 @@ export function createDecoyKeys(): (algorithm: KeyAlgorithm) => DecoyKey {
   };
 }
 
-function decoyJwk(algorithm: KeyAlgorithm): Jwk {
+/** A public key whose other half is forgotten at once, or never was. */
+export function decoyJwk(algorithm: KeyAlgorithm): Jwk {
   const namedCurve = curves[algorithm];
   if (namedCurve !== undefined) return generateKeyPairSync('ec', { namedCurve }).publicKey.export(asJwk);
   if (algorithm.startsWith('Ed')) return generateKeyPairSync('ed25519').publicKey.export(asJwk);

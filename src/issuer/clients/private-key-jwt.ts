@@ -17,11 +17,9 @@ export async function verifyByKey(
   service: StoredService | undefined,
 ): Promise<AuthenticatedClient | Refusal | OAuthFault> {
   const isRegistered = service?.authMethods.includes(METHOD) ?? false;
-  let keys: readonly VerificationKey[] = [];
+  let keys: readonly VerificationKey[];
   try {
-    if (service !== undefined && isRegistered) {
-      keys = (await clientKeys.keysOf(service)?.find(algorithm, header.kid)) ?? [];
-    }
+    keys = await clientKeys.keysOf(isRegistered ? service : undefined).find(algorithm, header.kid);
   } catch (error) {
     return undecided(error);
   }
@@ -29,7 +27,7 @@ export async function verifyByKey(
   const tried = keys.length === 0 ? [clientKeys.decoyFor(algorithm)] : keys;
   for (const key of tried) {
     const holds = await key.verify(signingInput, signature);
-    if (holds && service !== undefined) return { service, method: METHOD };
+    if (holds && service !== undefined && isRegistered) return { service, method: METHOD };
   }
   if (!isRegistered) return new Refusal('wrong_method');
   return new Refusal(keys.length === 0 ? 'unknown_key' : 'bad_signature');

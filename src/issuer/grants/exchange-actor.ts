@@ -3,7 +3,7 @@ import { OAuthFault } from '../http/oauth-fault.ts';
 import type { AccessTokenClaims, Actor } from '../tokens/access-token-claims.ts';
 
 /** More hops than this are a circle rather than a design, and tokens must stay short. */
-export const LONGEST_ACTOR_CHAIN = 5;
+const LONGEST_ACTOR_CHAIN = 5;
 
 /** The actor of the new token: the client that asks, or whom the actor token names, before all who acted already. */
 export function nextActor(

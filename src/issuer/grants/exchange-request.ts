@@ -24,7 +24,8 @@ export function readExchangeRequest(form: Form, service: StoredService): Exchang
     return refuse('subject_token_type is missing, not supported, or not that of the token');
   }
   if (actorToken === undefined) {
-    if (form.get('actor_token_type') !== undefined) return refuse('actor_token_type came without actor_token');
+    if (form.get('actor_token_type') !== undefined)
+      return refuse('actor_token_type came without actor_token');
   } else if (!isTokenOf(actorToken, form.get('actor_token_type'))) {
     return refuse('actor_token_type is missing, not supported, or not that of the token');
   }

@@ -26,7 +26,11 @@ async function servedBy(
   clientId: string,
 ): Promise<readonly string[] | OAuthFault> {
   const target = await storage.findService(clientId);
-  if (target !== undefined && target.revokedAtMs === undefined && target.serves.length > 0) return target.serves;
+  if (target !== undefined && target.revokedAtMs === undefined && target.serves.length > 0)
+    return target.serves;
   // The words for a resource that is not registered: who may not call a service need not learn that it is there.
-  return new OAuthFault('invalid_target', 'a requested resource is unknown or not registered for this client');
+  return new OAuthFault(
+    'invalid_target',
+    'a requested resource is unknown or not registered for this client',
+  );
 }

@@ -34,5 +34,8 @@ async function findAll(
 }
 
 function unknownResource(): OAuthFault {
-  return new OAuthFault('invalid_target', 'a requested resource is unknown or not registered for this client');
+  return new OAuthFault(
+    'invalid_target',
+    'a requested resource is unknown or not registered for this client',
+  );
 }

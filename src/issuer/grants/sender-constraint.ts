@@ -124,6 +124,8 @@ function confirmationOf(jkt: string | undefined, certificate: string | undefined
 
 /** Of one length, whatever the client has put into its proof. */
 function nameOf({ jkt, jti }: HeldProof): string {
-  const digest = createHash('sha256').update(JSON.stringify([jkt, jti])).digest('base64url');
+  const digest = createHash('sha256')
+    .update(JSON.stringify([jkt, jti]))
+    .digest('base64url');
   return `dpop ${digest}`;
 }

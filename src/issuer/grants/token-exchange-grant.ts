@@ -15,7 +15,7 @@ import { grantScope, joinScope, scopesOfResources, splitScope } from './grant-sc
 
 export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 /** What was revoked meanwhile must not live on in exchanged tokens for long. */
-export const LONGEST_EXCHANGED_SECONDS = 600;
+const LONGEST_EXCHANGED_SECONDS = 600;
 
 export const tokenExchangeGrant: Grant = async (context, { service }, { form }, sender) => {
   const { clientId, tokenFormat: format } = service;
@@ -61,7 +61,10 @@ async function readToken(
     claims?.clientId === clientId || claims?.audience.some((resource) => serves.includes(resource));
   // The same words in every case: whoever found a token does not learn from here whether it is live.
   if (claims === undefined || !isHeld) {
-    return new OAuthFault('invalid_request', `${parameter} is not a live token that this client may exchange`);
+    return new OAuthFault(
+      'invalid_request',
+      `${parameter} is not a live token that this client may exchange`,
+    );
   }
   return claims;
 }

@@ -1,13 +1,14 @@
-import type {
-  AuditEntry,
-  IdempotentCreate,
-  RevokedToken,
-  StatusBlock,
-  StoredAuditEntry,
-  StoredResource,
-  StoredService,
-  StoredSigningKey,
-  StoredToken,
+import {
+  type AuditEntry,
+  type IdempotentCreate,
+  type RevokedToken,
+  type StatusBlock,
+  type StoredAuditEntry,
+  type StoredResource,
+  type StoredService,
+  type StoredSigningKey,
+  type StoredToken,
+  statusListSize,
 } from './records.ts';
 import type { IssuerStorage } from './storage.ts';
 
@@ -15,9 +16,6 @@ interface ReservedBlock extends StatusBlock {
   readonly clientId: string;
   readonly expiresAtMs: number;
 }
-
-/** How many places a status list has. */
-export const STATUS_LIST_SIZE = 2 ** 20;
 
 /**
  * Storage in the memory of this process: for tests, trials and the demo, since all is lost when it ends.
@@ -37,17 +35,22 @@ export function memoryStorage(): IssuerStorage {
   const revokedTokens = new Map<string, RevokedToken>();
   const signingKeys = new Map<string, StoredSigningKey>();
   const usedNames = new Map<string, number>();
-  const limits = new Map<string, { used: number; readonly endsAtMs: number }>();
+  const limits = new Map<string, { readonly used: number; readonly endsAtMs: number }>();
   const revisions = new Map<string, number>();
   const blocks: ReservedBlock[] = [];
   const audits: StoredAuditEntry[] = [];
   let sequence = 0;
   let list = 0;
-  let nextPlace = STATUS_LIST_SIZE;
+  let nextPlace = statusListSize;
 
   function note(entry: AuditEntry): void {
     // A copy: what is in the log does not change with what it tells of.
     audits.push(Object.freeze({ ...structuredClone(entry), sequence: ++sequence }));
+  }
+
+  function isRepeated(request: IdempotentCreate | undefined, { atMs }: AuditEntry): boolean {
+    const before = request && idempotentCreates.get(request.key);
+    return before !== undefined && before.expiresAtMs > atMs;
   }
 
   function change(service: StoredService): void {
@@ -62,7 +65,7 @@ export function memoryStorage(): IssuerStorage {
     durable: false,
 
     async createService(service, audit, request) {
-      if (request !== undefined && idempotentCreates.has(request.key)) return 'repeated';
+      if (isRepeated(request, audit)) return 'repeated';
       if (services.has(service.clientId)) return 'taken';
       if (request !== undefined) idempotentCreates.set(request.key, request);
       change({ ...service });
@@ -96,7 +99,7 @@ export function memoryStorage(): IssuerStorage {
     },
 
     async addSecret({ clientId, secret, expireOthersAtMs = Infinity }, audit, request) {
-      if (request !== undefined && idempotentCreates.has(request.key)) return 'repeated';
+      if (isRepeated(request, audit)) return 'repeated';
       const service = services.get(clientId);
       if (service === undefined || service.revokedAtMs !== undefined) return 'taken';
       if (request !== undefined) idempotentCreates.set(request.key, request);
@@ -173,13 +176,17 @@ export function memoryStorage(): IssuerStorage {
     },
 
     async reserveStatuses({ clientId, count, expiresAtMs }) {
-      if (nextPlace + count > STATUS_LIST_SIZE) {
+      if (!(count >= 1 && count <= statusListSize)) {
+        throw new RangeError(`count must be from 1 to ${statusListSize}`);
+      }
+      if (nextPlace + count > statusListSize) {
         nextPlace = 0;
         revisions.set(String(++list), 0);
       }
       const block = { listId: String(list), start: nextPlace, count };
       nextPlace += count;
       blocks.push({ ...block, clientId, expiresAtMs });
+      if (services.get(clientId)?.revokedAtMs !== undefined) touchList(block.listId);
       return block;
     },
     async statusListRevision(listId) {
@@ -196,7 +203,7 @@ export function memoryStorage(): IssuerStorage {
         if (block.listId !== listId || block.expiresAtMs <= nowMs) continue;
         if (services.get(block.clientId)?.revokedAtMs !== undefined) revoked.push([block.start, block.count]);
       }
-      return { revision, size: STATUS_LIST_SIZE, revoked };
+      return { revision, size: statusListSize, revoked };
     },
 
     async useOnce(name, expiresAtMs) {
@@ -205,10 +212,10 @@ export function memoryStorage(): IssuerStorage {
       return true;
     },
     async takeFromLimit({ key, windowEndsAtMs, limit, amount }) {
-      const known = limits.get(key);
-      const window = known?.endsAtMs === windowEndsAtMs ? known : { used: 0, endsAtMs: windowEndsAtMs };
-      const granted = Math.max(0, Math.min(amount, limit - window.used));
-      limits.set(key, { used: window.used + granted, endsAtMs: windowEndsAtMs });
+      const window = `${windowEndsAtMs} ${key}`;
+      const used = limits.get(window)?.used ?? 0;
+      const granted = Math.max(0, Math.min(amount, limit - used));
+      limits.set(window, { used: used + granted, endsAtMs: windowEndsAtMs });
       return granted;
     },
 

@@ -130,6 +130,9 @@ export interface StatusPlace {
   readonly index: number;
 }
 
+/** How many places a status list has. */
+export const statusListSize = 2 ** 20;
+
 /** Places of one list in a row, set aside for tokens of one service. */
 export interface StatusBlock {
   readonly listId: string;

@@ -42,6 +42,7 @@ export interface SecretAddition {
 
 export interface StatusReservation {
   readonly clientId: string;
+  /** At most as many as a list has. */
   readonly count: number;
   /** When the last token that gets a place of the block will have expired. */
   readonly expiresAtMs: number;
@@ -118,7 +119,10 @@ export interface IssuerStorage {
   /** Leaves out what has expired by then. */
   statusList(listId: string, nowMs: number): Promise<StatusListState | undefined>;
 
-  /** Notes a name that may be used once until it expires; `false` if it was noted before. Atomic. */
+  /**
+   * Notes a name that may be used once until it expires; `false` if it was noted before, and what has expired counts
+   * until it is deleted. Atomic.
+   */
   useOnce(name: string, expiresAtMs: number): Promise<boolean>;
   /** Takes from a limit that all instances share, and gives how many were left to take: 0 up to `amount`. Atomic. */
   takeFromLimit(request: LimitRequest): Promise<number>;

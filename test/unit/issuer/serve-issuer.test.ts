@@ -83,7 +83,7 @@ describe('over HTTP', () => {
     ['a target with a host', 'GET http://evil.example/healthz HTTP/1.1', 200],
     ['a target that starts with two slashes', 'GET //healthz HTTP/1.1', 404],
     ['a target that is a star', 'OPTIONS * HTTP/1.1', 400],
-    ['the method TRACE', 'TRACE /jwks HTTP/1.1', 400],
+    ['the method TRACE', 'TRACE /jwks HTTP/1.1', 405],
     ['a host that is none', 'GET /healthz HTTP/1.1\r\nX-Forwarded-Host: :::', 200],
     ['an endless header', `GET /healthz HTTP/1.1\r\nX: ${'a'.repeat(20_000)}`, 431],
   ])('threat 20 and 23: %s', async (_, start, status) => {

@@ -53,6 +53,17 @@ describe('metadata (RFC 8414, OpenID Connect Discovery)', () => {
     }
   });
 
+  it('names algorithms of signatures only, for whatever is signed', async () => {
+    const { call } = createHarness({ signingAlgorithm: 'EdDSA' });
+    const { body } = await call('/.well-known/oauth-authorization-server');
+    for (const endpoint of ['token', 'introspection', 'revocation']) {
+      const algorithms = body[`${endpoint}_endpoint_auth_signing_alg_values_supported`];
+      expect(algorithms).toEqual(expect.arrayContaining(['ES256', 'EdDSA', 'RS256', 'HS256']));
+      expect(algorithms).not.toContain('none');
+    }
+    expect(body.introspection_signing_alg_values_supported).toEqual(['EdDSA']);
+  });
+
   it('names endpoints that are there, under the path of the issuer', async () => {
     const harness = createHarness({ issuer: 'https://idp.example/tenant' });
     const { body } = await harness.call('/tenant/.well-known/openid-configuration');

@@ -99,7 +99,11 @@ describe('scopes of resources', () => {
 
   it.each<[string, Parameters, string | undefined]>([
     ['the default is what service and resource have in common', { resource: ORDERS }, 'orders:read'],
-    ['of several resources: what any of them takes', { resource: [ORDERS, BILLING] }, 'orders:read bills:read'],
+    [
+      'of several resources: what any of them takes',
+      { resource: [ORDERS, BILLING] },
+      'orders:read bills:read',
+    ],
     ['one that at least one takes', { resource: [ORDERS, BILLING], scope: 'bills:read' }, 'bills:read'],
     ['a resource without a list takes all', { resource: 'https://any.example' }, scopes.join(' ')],
   ])('%s', async (_, parameters, granted) => {

@@ -83,6 +83,7 @@ describe('a DPoP proof at the token endpoint (RFC 9449 section 5)', () => {
     const dpop = [await proofFor(harness, key), await proofFor(harness, key)];
     const answer = await ask(harness, await harness.register(), GRANT, { dpop });
     expect(errorOf(answer)).toEqual([400, 'invalid_dpop_proof']);
+    expect(answer.body.error_description).toBe('there is more than one DPoP header');
   });
 
   it('no description repeats what the proof says', async () => {
@@ -119,7 +120,9 @@ describe('a proof is used once', () => {
     const harness = createHarness();
     const service = await harness.register();
     const dpop = await proofFor(harness, await createDpopClient());
-    const answers = await Promise.all(Array.from({ length: 20 }, () => ask(harness, service, GRANT, { dpop })));
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => ask(harness, service, GRANT, { dpop })),
+    );
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
   });
 
@@ -245,8 +248,10 @@ describe('threat 20: htu is what is configured', () => {
   });
 
   it('the path of the issuer belongs to it', async () => {
-    const harness = createHarness({ issuer: 'https://idp.example/tenant' });
-    const service = await harness.register();
+    const secretKey = 'k'.repeat(32);
+    const { register, storage } = createHarness({ secretKey });
+    const service = await register();
+    const harness = createHarness({ issuer: 'https://idp.example/tenant', storage, secretKey });
     const key = await createDpopClient();
     const url = 'https://idp.example/tenant/token';
     const wrong = await proofFor(harness, key);

@@ -250,7 +250,10 @@ describe('scope', () => {
     ['read write', undefined, 'read write'],
   ])('of "%s" asked for "%s"', async (owned, asked, granted) => {
     const { subject, exchange } = await createWorld();
-    const { body } = await exchange(await subject({ scope: owned }), asked === undefined ? {} : { scope: asked });
+    const { body } = await exchange(
+      await subject({ scope: owned }),
+      asked === undefined ? {} : { scope: asked },
+    );
     expect(body.scope).toBe(granted);
   });
 

@@ -1,7 +1,9 @@
 import { decodeProtectedHeader } from 'jose';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { memoryStorage } from '../../../../src/issuer/index.ts';
+import { rotateKeys } from '../../../../src/issuer/keys/rotate-keys.ts';
 import { createHarness, type Harness, START_MS } from '../harness.ts';
+import { audit, change, createRooms } from '../tokens/support.ts';
 
 const SECRET_KEY = 'a secret key of the issuer for these tests';
 /** Life of tokens and the grace after it. */
@@ -113,6 +115,149 @@ describe('rotation', () => {
     const { harness } = await scene();
     expect((await harness.admin('POST', '/admin/keys/rotate', body)).status).toBe(400);
     expect((await kids(harness)).length).toBe(1);
+  });
+});
+
+describe('rotation by age', () => {
+  const DAY = 86_400;
+  const options = { keyRotationSeconds: DAY, keyPublishAheadSeconds: 300 };
+
+  it('publishes the next key ahead, and signs with it when the last one comes of age', async () => {
+    const { harness, signedBy, first } = await scene(options);
+    harness.advance(DAY - 301);
+    expect(await kids(harness)).toEqual([first]);
+    harness.advance(1);
+    harness.advance(5);
+    const [, second] = await kids(harness);
+    expect(second).toBeDefined();
+    expect(harness.events.at(-1)).toEqual({
+      type: 'issuer.keys_rotated',
+      kid: second,
+      algorithm: 'ES256',
+      activeFrom: START_MS + (DAY + 5) * 1000,
+      at: START_MS + (DAY - 295) * 1000,
+    });
+    harness.advance(299);
+    expect(await signedBy()).toBe(first);
+    harness.advance(1);
+    expect(await signedBy()).toBe(second);
+    harness.advance(LAST_TOKEN_SECONDS);
+    expect(await kids(harness)).toEqual([second]);
+  });
+
+  it('waits for the usual time also where nobody asked for days', async () => {
+    const { harness, signedBy, first } = await scene(options);
+    harness.advance(30 * DAY);
+    expect(await signedBy()).toBe(first);
+    harness.advance(300);
+    expect(await signedBy()).not.toBe(first);
+  });
+
+  it('adds one key, however many instances see to it at once', async () => {
+    const storage = memoryStorage();
+    const shared = { ...options, storage, secretKey: SECRET_KEY };
+    const harnesses = Array.from({ length: 5 }, () => createHarness(shared));
+    await Promise.all(harnesses.map(kids));
+    for (const { advance } of harnesses) advance(DAY);
+    const sets = await Promise.all(harnesses.map(kids));
+    expect(new Set(sets.map((set) => set.join())).size).toBe(1);
+    expect((await storage.listSigningKeys()).length).toBe(2);
+    const reports = harnesses.flatMap(({ events }) =>
+      events.filter(({ type }) => type === 'issuer.keys_rotated'),
+    );
+    expect(reports.length).toBe(1);
+  });
+
+  it('counts from the last rotation on command', async () => {
+    const { harness } = await scene(options);
+    harness.advance(DAY - 600);
+    const rotated = await harness.issuer.rotateKeys({ immediately: true });
+    harness.advance(DAY - 301);
+    expect(await kids(harness)).toEqual([rotated?.kid]);
+    harness.advance(1);
+    harness.advance(5);
+    expect((await kids(harness)).length).toBe(2);
+  });
+
+  it('does not happen where it is left to commands', async () => {
+    const { harness, first } = await scene({ keyRotationSeconds: false });
+    harness.advance(3650 * DAY);
+    expect(await kids(harness)).toEqual([first]);
+  });
+});
+
+describe('a rotation on command', () => {
+  it('is in the audit log together with the new key', async () => {
+    const { storage, keys } = createRooms();
+    await keys.reload();
+    const rotated = await rotateKeys({ keys }, { immediately: true }, { ...audit, action: 'keys.rotated' });
+    const { kid, algorithm } = rotated ?? {};
+    expect(await storage.listAudit({ limit: 10 })).toEqual([
+      {
+        ...audit,
+        action: 'keys.rotated',
+        target: kid,
+        after: { kid, algorithm, activeFrom: new Date(START_MS).toISOString() },
+        sequence: 1,
+      },
+    ]);
+  });
+
+  it('that did not happen is not in the audit log', async () => {
+    const { storage, keys } = createRooms();
+    await keys.rotate(false);
+    expect(await rotateKeys({ keys }, {}, audit)).toBeUndefined();
+    expect(await storage.listAudit({ limit: 10 })).toEqual([]);
+  });
+});
+
+describe('tokens that live longer than usual', () => {
+  const LONG = 86_400;
+
+  async function longScene() {
+    const { harness, service, signedBy, first } = await scene({ secretKey: SECRET_KEY });
+    await change(harness, service.clientId, { accessTokenSeconds: LONG });
+    return { harness, service, signedBy, first };
+  }
+
+  it('keep the key that signed them, at every instance, and it alone', async () => {
+    const { harness, service, first } = await longScene();
+    const { storage } = harness;
+    const other = createHarness({ storage, secretKey: SECRET_KEY });
+    await kids(other);
+    const token = await harness.token(service);
+    const second = await harness.issuer.rotateKeys({ immediately: true });
+    harness.advance(1);
+    const third = await harness.issuer.rotateKeys({ immediately: true });
+    for (const instance of [harness, other]) instance.advance(LONG - 2);
+    expect(await kids(harness)).toEqual([first, third?.kid]);
+    expect(await kids(other)).toEqual([first, third?.kid]);
+    expect((await harness.verify(token)).protectedHeader.kid).toBe(first);
+    harness.advance(62);
+    expect(await kids(harness)).toEqual([third?.kid]);
+    expect(second).toBeDefined();
+  });
+
+  it('cost one write for each key', async () => {
+    const storage = memoryStorage();
+    const extendSigningKey = vi.spyOn(storage, 'extendSigningKey');
+    const { keys } = createRooms({ storage });
+    await keys.signer(900);
+    expect(extendSigningKey).not.toHaveBeenCalled();
+    for (let n = 0; n < 3; n++) await keys.signer(LONG);
+    await keys.signer(3600);
+    expect(extendSigningKey).toHaveBeenCalledTimes(1);
+    await keys.reload();
+    await keys.signer(LONG);
+    expect(extendSigningKey).toHaveBeenCalledTimes(1);
+    expect((await storage.listSigningKeys()).map(({ tokenSeconds }) => tokenSeconds)).toEqual([LONG]);
+  });
+
+  it('are not issued while that cannot be written', async () => {
+    const { harness, service } = await longScene();
+    vi.spyOn(harness.storage, 'extendSigningKey').mockRejectedValue(new Error('away'));
+    const answer = await harness.post('/token', { grant_type: 'client_credentials' }, service);
+    expect(answer.status).toBe(503);
   });
 });
 

@@ -1,0 +1,79 @@
+/** Protected routes against the open one of the same server; a load of 32 connections from another process. */
+import { type Child, startChild } from '../children.ts';
+import { inTurns, median, type Row } from '../harness.ts';
+import type { Answered, LoadQuestion } from './load.ts';
+import { type Framework, type Route, routesOf, type Setup } from './routes.ts';
+import type { Cost, ServerName, ServerQuestion } from './server.ts';
+
+const CONNECTIONS = 32;
+
+export interface Effort {
+  readonly rounds: number;
+  readonly requests: number;
+}
+
+interface Sample extends Answered {
+  readonly cpuUs: number;
+  readonly longestBlockMs: number;
+}
+
+/** A server and a load generator, each a process of its own. */
+export interface Pair {
+  readonly server: Child;
+  sample(route: Route, requests: number, connections: number, watchLoop: boolean): Promise<Sample>;
+  stop(): void;
+}
+
+export async function startPair(name: ServerName): Promise<Pair> {
+  const load = startChild('http/load.ts');
+  const server = startChild('http/server.ts');
+  const askLoad = <T>(question: LoadQuestion): Promise<T> => load.ask(question);
+  const askServer = <T>(question: ServerQuestion): Promise<T> => server.ask(question);
+  const jwk = await askLoad<Setup['jwk']>({ do: 'key' });
+  const port = await askServer<number>({ do: 'listen', name, jwk });
+  return {
+    server,
+    async sample({ path, credentials }, requests, connections, watchLoop) {
+      await askLoad({ do: 'prepare', port, path, credentials, requests, connections });
+      await askServer({ do: 'begin', watchLoop });
+      const answered = await askLoad<Answered>({ do: 'send' });
+      const { cpuMicroseconds, longestBlockMs } = await askServer<Cost>({ do: 'end' });
+      return { ...answered, cpuUs: cpuMicroseconds / requests, longestBlockMs };
+    },
+    stop() {
+      server.stop();
+      load.stop();
+    },
+  };
+}
+
+export async function http(framework: Framework, { rounds, requests }: Effort): Promise<readonly Row[]> {
+  const pair = await startPair(framework);
+  const routes = routesOf(framework);
+  const samples = new Map<Route, Sample[]>(routes.map((route) => [route, []]));
+  await inTurns(routes, rounds, async (route, isWarm) => {
+    const sample = await pair.sample(route, requests, CONNECTIONS, false);
+    if (isWarm) samples.get(route)?.push(sample);
+  });
+  pair.stop();
+  const [open] = routes;
+  const floor = (open && samples.get(open)) ?? [];
+  return routes.map((route) => {
+    const own = samples.get(route) ?? [];
+    const of = (value: (sample: Sample, open: Sample) => number): number =>
+      median(own.flatMap((sample, round) => (floor[round] ? [value(sample, floor[round])] : [])));
+    return {
+      name: route.name,
+      figures: {
+        'requests/s': of(({ requestsPerSecond }) => requestsPerSecond),
+        'of the open route': of(
+          ({ requestsPerSecond }, { requestsPerSecond: most }) => requestsPerSecond / most,
+        ),
+        'CPU us': of(({ cpuUs }) => cpuUs),
+        'CPU us over the open route': of(({ cpuUs }, { cpuUs: least }) => cpuUs - least),
+        'p50 ms': of(({ p50Ms }) => p50Ms),
+        'p99 ms': of(({ p99Ms }) => p99Ms),
+      },
+    };
+  });
+}

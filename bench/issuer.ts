@@ -1,0 +1,79 @@
+/** Tokens for services (client credentials, ES256) from an issuer on one core, against the least that signs as many. */
+import { Pool } from 'undici';
+import { pinToOneCore, startChild } from './children.ts';
+import type { Contender, Figures } from './harness.ts';
+import type { Kind, Serving, Start } from './issuer-server.ts';
+
+const AT_ONCE = 64;
+
+/** One service asks. */
+export async function issuer(): Promise<readonly Contender[]> {
+  return [
+    await contender('floor: node:http and crypto.sign', 'floor', 1),
+    await contender('service-auth, in memory', 'memory', 1),
+    await contender('service-auth, on disk', 'libsql', 1),
+  ];
+}
+
+/** Up to 200 services ask, of so many that are registered. */
+export async function issuerServices(most: number): Promise<readonly Contender[]> {
+  const counts = [1, 1000, 100_000, 1_000_000].filter((count) => count <= most);
+  const contenders: Contender[] = [];
+  for (const count of counts) {
+    const name = `service-auth, on disk, ${count.toLocaleString('en')} registered`;
+    contenders.push(await contender(count === 1 ? `floor: ${name}` : name, 'libsql', count));
+  }
+  return contenders;
+}
+
+async function contender(name: string, kind: Kind, services: number): Promise<Contender> {
+  const serving = await start(kind, services);
+  const pool = new Pool(serving.url, { connections: AT_ONCE, keepAliveTimeout: 60_000 });
+  const headers = serving.services.map(({ clientId, clientSecret }) => ({
+    authorization: `Basic ${Buffer.from(`${clientId}:${clientSecret}`).toString('base64')}`,
+    'content-type': 'application/x-www-form-urlencoded',
+  }));
+  const ask = async (at: number): Promise<void> => {
+    const { statusCode, body } = await pool.request({
+      path: '/token',
+      method: 'POST',
+      headers: headers[at % headers.length] ?? null,
+      body: 'grant_type=client_credentials',
+    });
+    const text = await body.text();
+    if (statusCode !== 200) throw new Error(`a token of the benchmark was refused: ${statusCode} ${text}`);
+  };
+  const milliseconds: number[] = [];
+  let rounds = 0;
+  let elapsedMs = 0;
+  const run = async (_: number, count: number): Promise<void> => {
+    // The first round does not count.
+    const isWarm = rounds++ > 0;
+    let next = 0;
+    const work = async (): Promise<void> => {
+      for (let at = next++; at < count; at = next++) {
+        const begun = performance.now();
+        await ask(at);
+        if (isWarm) milliseconds.push(performance.now() - begun);
+      }
+    };
+    const begun = performance.now();
+    await Promise.all(Array.from({ length: AT_ONCE }, work));
+    if (isWarm) elapsedMs += performance.now() - begun;
+  };
+  const figures = (): Figures => {
+    milliseconds.sort((a, b) => a - b);
+    const at = (part: number): number =>
+      milliseconds[Math.floor((milliseconds.length - 1) * part)] ?? Number.NaN;
+    const perSecond = Math.round((milliseconds.length / elapsedMs) * 1000);
+    return { 'tokens a second': perSecond, 'p50, ms': at(0.5), 'p99, ms': at(0.99) };
+  };
+  return { name, run, figures };
+}
+
+/** A server on the first core; it ends with this process and does not hold it. */
+function start(kind: Kind, services: number): Promise<Serving> {
+  const child = startChild('issuer-server.ts');
+  if (!pinToOneCore(child.process)) console.error('the issuer could not be bound to one core');
+  return child.ask<Serving>({ kind, services } satisfies Start);
+}

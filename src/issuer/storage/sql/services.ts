@@ -1,0 +1,157 @@
+import type { StoredService } from '../records.ts';
+import type { IssuerStorage } from '../storage.ts';
+import { note } from './audit-log.ts';
+import { noteCreate } from './idempotent-creates.ts';
+import { insertSecret, type ServiceRow, serviceColumns, toRegistration, toService } from './service-rows.ts';
+import type { Queries } from './sql-database.ts';
+import { revokePlaces } from './status-lists.ts';
+import { assertStorable } from './storable.ts';
+import { transact } from './transact.ts';
+
+type Services = Pick<
+  IssuerStorage,
+  'createService' | 'findService' | 'listServices' | 'updateService' | 'revokeService'
+>;
+
+export function createServices(db: Queries): Services {
+  // Compiled once: every request of a client begins with it.
+  const byClientId = db
+    .selectFrom('services')
+    .leftJoin('secrets', 'secrets.client_id', 'services.client_id')
+    .select(serviceColumns)
+    .where('services.client_id', '=', '')
+    .orderBy('secrets.sequence')
+    .compile();
+
+  return {
+    async createService(service, audit, request) {
+      assertStorable('clientId', service.clientId);
+      return transact(db, async (transaction) => {
+        if (!(await noteCreate(transaction, request, audit))) return 'repeated';
+        if (!(await insertService(transaction, service))) return 'taken';
+        for (const secret of service.secrets) await insertSecret(transaction, service.clientId, secret);
+        await note(transaction, audit);
+        return 'created';
+      });
+    },
+    async findService(clientId) {
+      const { rows } = await db.executeQuery<ServiceRow>({ ...byClientId, parameters: [clientId] });
+      const isFound = rows[0]?.client_id === clientId;
+      // An unknown client costs what a known one does, down to what its rows are made into.
+      const service = toService(isFound ? rows : decoy);
+      return isFound ? service : undefined;
+    },
+    async listServices({ after, limit }) {
+      const rows = await db
+        .selectFrom(({ selectFrom }) =>
+          selectFrom('services')
+            .selectAll()
+            .$if(after !== undefined, (query) =>
+              query.where('sequence', '>', ({ selectFrom: nested }) =>
+                nested('services')
+                  .select('sequence')
+                  .where('client_id', '=', after ?? ''),
+              ),
+            )
+            .orderBy('sequence')
+            .limit(limit)
+            .as('services'),
+        )
+        .leftJoin('secrets', 'secrets.client_id', 'services.client_id')
+        .select(serviceColumns)
+        .orderBy('services.sequence')
+        .orderBy('secrets.sequence')
+        .execute();
+      return toServices(rows);
+    },
+    updateService: (service, audit) =>
+      transact(db, async (transaction) => {
+        const { clientId, updatedAtMs, version } = service;
+        const { numUpdatedRows } = await transaction
+          .updateTable('services')
+          .set({ registration: toRegistration(service), version, updated_at_ms: updatedAtMs })
+          .where('client_id', '=', clientId)
+          .where('version', '=', version - 1)
+          .executeTakeFirstOrThrow();
+        if (numUpdatedRows === 0n) return false;
+        await note(transaction, audit);
+        return true;
+      }),
+    revokeService: (clientId, atMs, audit) =>
+      transact(db, async (transaction) => {
+        const { numUpdatedRows } = await transaction
+          .updateTable('services')
+          .set({ revoked_at_ms: atMs })
+          .where('client_id', '=', clientId)
+          .where('revoked_at_ms', 'is', null)
+          .executeTakeFirstOrThrow();
+        if (numUpdatedRows === 0n) return isKnown(transaction, clientId);
+        await revokePlaces(transaction, clientId);
+        await note(transaction, audit);
+        return true;
+      }),
+  };
+}
+
+async function insertService(transaction: Queries, service: StoredService): Promise<boolean> {
+  const { numInsertedOrUpdatedRows } = await transaction
+    .insertInto('services')
+    .values({
+      client_id: service.clientId,
+      registration: toRegistration(service),
+      version: service.version,
+      created_at_ms: service.createdAtMs,
+      updated_at_ms: service.updatedAtMs,
+      revoked_at_ms: service.revokedAtMs ?? null,
+    })
+    .onConflict((conflict) => conflict.column('client_id').doNothing())
+    .executeTakeFirstOrThrow();
+  return numInsertedOrUpdatedRows === 1n;
+}
+
+async function isKnown(transaction: Queries, clientId: string): Promise<boolean> {
+  const row = await transaction
+    .selectFrom('services')
+    .select('sequence')
+    .where('client_id', '=', clientId)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+function toServices(rows: readonly ServiceRow[]): readonly StoredService[] {
+  const groups = new Map<string, ServiceRow[]>();
+  for (const row of rows) {
+    const group = groups.get(row.client_id);
+    if (group === undefined) groups.set(row.client_id, [row]);
+    else group.push(row);
+  }
+  return [...groups.values()].flatMap((group) => toService(group) ?? []);
+}
+
+const decoy: readonly ServiceRow[] = [
+  {
+    client_id: '',
+    registration: JSON.stringify({
+      name: 'nobody',
+      scopes: ['orders:read', 'orders:write'],
+      resources: ['https://orders.example', 'https://billing.example'],
+      serves: [],
+      authMethods: ['client_secret_basic', 'client_secret_post'],
+      tokenFormat: 'jwt',
+      dpopBound: false,
+      certificateBound: false,
+      federatedIdentities: [],
+    }),
+    version: 1,
+    created_at_ms: 0,
+    updated_at_ms: 0,
+    revoked_at_ms: null,
+    secret_id: '',
+    hash: '',
+    sealed: null,
+    hint: '',
+    secret_created_at_ms: 0,
+    secret_expires_at_ms: null,
+    last_used_at_ms: null,
+  },
+];

@@ -1,0 +1,161 @@
+/** A PostgreSQL of the tests' own: on a free port of this machine, in a directory that goes when it stops. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import pg from 'pg';
+
+export interface PrivatePostgres {
+  /** Makes a database without tables, and gives its URL. */
+  createDatabase(): Promise<string>;
+  /** Starts the server again, on the same data and port. */
+  start(): Promise<void>;
+  /** Ends the server and all its processes at once, as a power cut does. */
+  kill9(): Promise<void>;
+  /** Ends the server in an orderly manner; its clients are told. */
+  stop(): Promise<void>;
+  /** Ends the server and removes its data. */
+  remove(): Promise<void>;
+}
+
+const binaries = findBinaries();
+
+/** Whether there is a PostgreSQL to start. Says so loudly if there is none, and under `CI=true` fails. */
+export function hasPostgres(): boolean {
+  if (binaries !== undefined) return true;
+  if (process.env.CI === 'true') throw new Error('PostgreSQL is not installed, and CI must test with it');
+  console.warn('\n*** PostgreSQL is not installed: NOTHING OF IT IS TESTED ***\n');
+  return false;
+}
+
+export async function startPostgres(): Promise<PrivatePostgres> {
+  if (binaries === undefined) throw new Error('PostgreSQL is not installed');
+  const directory = mkdtempSync(join(tmpdir(), 'service-auth-postgres-'));
+  const user = unprivilegedUser();
+  if (user.uid !== undefined) chownSync(directory, user.uid, user.gid);
+  const data = join(directory, 'data');
+  const initdb = join(binaries, 'initdb');
+  execFileSync(initdb, ['-A', 'trust', '-U', 'postgres', '-D', data], { ...user, stdio: 'ignore', cwd: '/' });
+
+  const port = await freePort();
+  const admin = `postgresql://postgres@127.0.0.1:${port}/postgres`;
+  const settings = [`unix_socket_directories=${directory}`, 'listen_addresses=127.0.0.1', 'fsync=on'];
+  let server: ChildProcess | undefined;
+  let databases = 0;
+
+  async function start(): Promise<void> {
+    const args = ['-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])];
+    const program = join(binaries ?? '', 'postgres');
+    server = await serving(() =>
+      spawn(program, args, { ...user, cwd: '/', stdio: ['ignore', 'ignore', 'pipe'] }),
+    );
+  }
+
+  async function end(signal: NodeJS.Signals): Promise<void> {
+    const ending = server;
+    if (ending?.pid === undefined || ending.exitCode !== null || ending.signalCode !== null) return;
+    const exited = new Promise((resolve) => ending.once('exit', resolve));
+    const workers = signal === 'SIGKILL' ? childrenOf(ending.pid) : [];
+    ending.kill(signal);
+    for (const pid of workers) killIfThere(pid);
+    await exited;
+  }
+
+  const endAtOnce = (): void => void server?.kill('SIGQUIT');
+  process.once('exit', endAtOnce);
+  await start();
+  return {
+    async createDatabase() {
+      const name = `test_${++databases}`;
+      const client = new pg.Client(admin);
+      await client.connect();
+      await client.query(`create database ${name}`);
+      await client.end();
+      return `postgresql://postgres@127.0.0.1:${port}/${name}`;
+    },
+    start,
+    kill9: () => end('SIGKILL'),
+    stop: () => end('SIGINT'),
+    async remove() {
+      await end('SIGQUIT');
+      process.off('exit', endAtOnce);
+      rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}
+
+/** The newest installed; Debian keeps them outside the path. */
+function findBinaries(): string | undefined {
+  const debian = '/usr/lib/postgresql';
+  const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : [];
+  const candidates = [
+    ...versions.map((version) => join(debian, version, 'bin')),
+    ...configured(),
+    ...(process.env.PATH ?? '').split(':'),
+  ];
+  return candidates.find((path) => existsSync(join(path, 'initdb')) && existsSync(join(path, 'postgres')));
+}
+
+function configured(): readonly string[] {
+  try {
+    return [execFileSync('pg_config', ['--bindir'], { encoding: 'utf8' }).trim()];
+  } catch {
+    return [];
+  }
+}
+
+/** PostgreSQL refuses to run as root. */
+function unprivilegedUser(): { uid?: number; gid?: number } {
+  if (process.getuid?.() !== 0) return {};
+  const id = (flag: string): number => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }));
+  return { uid: id('-u'), gid: id('-g') };
+}
+
+/** Below the range from which systems give ports to clients, so that none of them takes it while it is free. */
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const isFree = await new Promise<boolean>((resolve) => {
+      const probe = createServer();
+      probe.once('error', () => resolve(false));
+      probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
+    });
+    if (isFree) return port;
+  }
+}
+
+const MOST_STARTS = 20;
+
+/** Waits until the server says that it is ready; what a killed one leaves behind may need a few attempts. */
+async function serving(launch: () => ChildProcess): Promise<ChildProcess> {
+  for (let attempt = 1; ; attempt++) {
+    const server = launch();
+    const lines: string[] = [];
+    const isReady = await new Promise<boolean>((resolve) => {
+      if (server.stderr === null) throw new Error('the log of PostgreSQL is not read');
+      createInterface({ input: server.stderr }).on('line', (line) => {
+        lines.push(line);
+        if (line.includes('ready to accept connections')) resolve(true);
+      });
+      server.once('exit', () => resolve(false));
+    });
+    if (isReady) return server;
+    if (attempt === MOST_STARTS) throw new Error(`PostgreSQL does not start: ${lines.join('\n')}`);
+  }
+}
+
+function childrenOf(pid: number): readonly number[] {
+  const list = execFileSync('ps', ['-e', '-o', 'pid=,ppid='], { encoding: 'utf8' });
+  const pairs = list.split('\n').map((line) => line.trim().split(/\s+/).map(Number));
+  return pairs.flatMap(([child, parent]) => (parent === pid && child !== undefined ? [child] : []));
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended by itself.
+  }
+}
