@@ -7,6 +7,8 @@ import type { Route } from './http/routes.ts';
 const routes: readonly Route[] = [
   { name: 'floor: open route', path: '/open', credentials: 'none' },
   { name: 'service-auth, whole authenticate', path: '/ours', credentials: 'new' },
+  { name: 'fast-jwt, all in the loop', path: '/fast-jwt', credentials: 'new' },
+  { name: 'jose, all in the pool', path: '/jose', credentials: 'new' },
   { name: 'crypto.verify, all in the loop', path: '/loop', credentials: 'new' },
   { name: 'crypto.verify, all in the pool', path: '/pool', credentials: 'new' },
 ];

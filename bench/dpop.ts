@@ -32,7 +32,13 @@ export async function dpop(): Promise<readonly Contender[]> {
   const signer = await createSigner('ES256');
   const { jkt, publicKey, prove } = await createClient();
   const token = signer.token({ cnf: { jkt } });
-  const client = { token, jkt, publicKey, jwks: { keys: [signer.jwk] }, prove: () => prove('GET', url, token) };
+  const client = {
+    token,
+    jkt,
+    publicKey,
+    jwks: { keys: [signer.jwk] },
+    prove: () => prove('GET', url, token),
+  };
   return [floor(client), await ours(client), ...jose(client), ...(await oauth4webapi(client))];
 }
 
@@ -110,7 +116,8 @@ function jose({ token, jkt, jwks, prove }: Bound): readonly Contender[] {
       name: 'jose, the proof alone',
       prepare: batch.prepare,
       run: async (from, count) => {
-        for (const request of batch.items.slice(from, from + count)) await checkProof(request.proof, request.token);
+        for (const request of batch.items.slice(from, from + count))
+          await checkProof(request.proof, request.token);
       },
     },
     {

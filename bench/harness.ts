@@ -88,19 +88,23 @@ export async function inTurns<T>(
   }
 }
 
-/** The slices together. */
+/** Of many short slices so many of the slowest do not count: there another program had the core. */
+const DISTURBED = 0.05;
+
 async function timeSlices(run: Contender['run'], operations: number, slice: number): Promise<Timed> {
-  let elapsed = 0n;
+  const times: number[] = [];
   let latencies: Float64Array | undefined;
   for (let from = 0; from < operations; from += slice) {
     if (from > 0) await nextTurn();
+    const count = Math.min(slice, operations - from);
     const start = process.hrtime.bigint();
-    const given = run(from, Math.min(slice, operations - from));
+    const given = run(from, count);
     const done: unknown = given instanceof Promise ? await given : given;
-    elapsed += process.hrtime.bigint() - start;
+    times.push(Number(process.hrtime.bigint() - start) / 1000 / count);
     if (done instanceof Float64Array) latencies = done;
   }
-  return { us: Number(elapsed) / 1000 / operations, latencies };
+  const counted = times.sort((a, b) => a - b).slice(0, Math.ceil(times.length * (1 - DISTURBED)));
+  return { us: counted.reduce((sum, time) => sum + time, 0) / counted.length, latencies };
 }
 
 /** The input of one round, made anew for each. */

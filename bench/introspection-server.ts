@@ -1,6 +1,8 @@
 /** An introspection endpoint that does as little as it may, in a process of its own; counts what it was asked. */
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { answerParent } from './children.ts';
 import { audience, issuer, now } from './tokens.ts';
 
 const seconds = Math.floor(now / 1000);
@@ -25,5 +27,8 @@ const server = createServer((request, response) => {
     response.writeHead(200, { 'content-type': 'application/json', 'content-length': text.length }).end(text);
   });
 });
-server.listen(0, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port));
-process.once('disconnect', () => process.exit());
+const listening = once(server.listen(0, '127.0.0.1'), 'listening');
+answerParent(async () => {
+  await listening;
+  return (server.address() as AddressInfo).port;
+});

@@ -1,9 +1,7 @@
 /** An issuer with so many registered services, or the least that signs a token for each POST, in a process of its own. */
 import { generateKeyPairSync, randomUUID, sign } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'libsql';
 import {
@@ -17,13 +15,11 @@ import {
 import { answerParent } from './children.ts';
 import { encode } from './tokens.ts';
 
-export type Kind = 'floor' | 'memory' | 'libsql';
-
-export interface Start {
-  readonly kind: Kind;
-  /** How many are registered. */
-  readonly services: number;
-}
+export type Start =
+  | { readonly kind: 'floor' }
+  /** Without a directory in memory. */
+  | { readonly kind: 'registering'; readonly directory: string | undefined; readonly services: number }
+  | { readonly kind: 'filled'; readonly directory: string; readonly services: number };
 
 /** What a client of the benchmark needs. */
 export interface Registered {
@@ -42,24 +38,18 @@ const MAX_ASKING = 200;
 /** Never reached, but counted. */
 const limit = { requests: 1_000_000, windowSeconds: 60 };
 
-answerParent(({ kind, services }: Start) =>
-  kind === 'floor' ? serveFloor() : serveServices(kind, services),
-);
+answerParent(async (start: Start) => {
+  if (start.kind === 'floor') return serveFloor();
+  const { kind, directory, services } = start;
+  if (kind === 'filled') fill(join(directory, 'issuer.db'), services);
+  const { url } = await serve(directory === undefined ? memoryStorage() : await libsqlStorage({ directory }));
+  return { url, services: kind === 'filled' ? [] : await registerSome(url, services) };
+});
 
-async function serveServices(kind: Kind, total: number): Promise<Serving> {
-  const directory = mkdtempSync(join(tmpdir(), 'service-auth-bench-'));
-  process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
-  const onDisk = kind === 'libsql';
-  const storage = onDisk ? await libsqlStorage({ directory }) : memoryStorage();
-  const first = await serve(storage);
+async function registerSome(url: string, total: number): Promise<readonly Registered[]> {
   const services: Registered[] = [];
-  while (services.length < Math.min(total, MAX_ASKING)) services.push(await register(first.url));
-  if (!onDisk) return { url: first.url, services };
-  await first.close();
-  await storage.close();
-  fill(join(directory, 'issuer.db'), total);
-  const { url } = await serve(await libsqlStorage({ directory }));
-  return { url, services };
+  while (services.length < Math.min(total, MAX_ASKING)) services.push(await register(url));
+  return services;
 }
 
 function serve(storage: IssuerStorage): Promise<IssuerServer> {
@@ -69,7 +59,7 @@ function serve(storage: IssuerStorage): Promise<IssuerServer> {
     adminToken,
     secretKey: 'the secret key of an issuer, for the benchmark alone',
     limits: { client: limit, address: limit },
-    onEvent: createEventLog(),
+    onEvent: createEventLog({ level: 'warn' }),
   });
 }
 
@@ -100,12 +90,9 @@ async function register(url: string): Promise<Registered> {
       resources: ['https://orders.example'],
     }),
   });
-  const answer: unknown = await response.json();
-  const has = (name: string): answer is Registered =>
-    typeof answer === 'object' && answer !== null && name in answer;
-  if (!has('clientSecret'))
-    throw new Error(`a service of the benchmark was not registered: ${response.status}`);
-  return { clientId: answer.clientId, clientSecret: answer.clientSecret };
+  if (response.status !== 201) throw new Error(`a service was not registered: ${response.status}`);
+  const { clientId, clientSecret } = (await response.json()) as Registered;
+  return { clientId, clientSecret };
 }
 
 /** No client is known, nothing is read of the form, nothing is kept. */

@@ -1,10 +1,16 @@
 /** Tokens for services (client credentials, ES256) from an issuer on one core, against the least that signs as many. */
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Pool } from 'undici';
-import { pinToOneCore, startChild } from './children.ts';
+import { type Child, pinToOneCore, startChild } from './children.ts';
 import type { Contender, Figures } from './harness.ts';
-import type { Kind, Serving, Start } from './issuer-server.ts';
+import type { Serving, Start } from './issuer-server.ts';
 
 const AT_ONCE = 64;
+
+type Kind = 'floor' | 'memory' | 'libsql';
 
 /** One service asks. */
 export async function issuer(): Promise<readonly Contender[]> {
@@ -66,14 +72,33 @@ async function contender(name: string, kind: Kind, services: number): Promise<Co
     const at = (part: number): number =>
       milliseconds[Math.floor((milliseconds.length - 1) * part)] ?? Number.NaN;
     const perSecond = Math.round((milliseconds.length / elapsedMs) * 1000);
-    return { 'tokens a second': perSecond, 'p50, ms': at(0.5), 'p99, ms': at(0.99) };
+    return { 'a second': perSecond, 'p50, ms': at(0.5), 'p99, ms': at(0.99) };
   };
   return { name, run, figures };
 }
 
-/** A server on the first core; it ends with this process and does not hold it. */
-function start(kind: Kind, services: number): Promise<Serving> {
+/** Servers run on the first core; they end with this process and do not hold it. */
+async function start(kind: Kind, services: number): Promise<Serving> {
+  if (kind === 'floor') return pinned().ask<Serving>({ kind } satisfies Start);
+  if (kind === 'memory') return pinned().ask<Serving>(registering(undefined, services));
+  const directory = mkdtempSync(join(tmpdir(), 'service-auth-bench-'));
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+  // The database is filled while no issuer has it open: it would let nobody in.
+  const first = startChild('issuer-server.ts');
+  const { services: registered } = await first.ask<Serving>(registering(directory, services));
+  first.process.ref();
+  first.stop();
+  await once(first.process, 'exit');
+  const { url } = await pinned().ask<Serving>({ kind: 'filled', directory, services } satisfies Start);
+  return { url, services: registered };
+}
+
+function registering(directory: string | undefined, services: number): Start {
+  return { kind: 'registering', directory, services };
+}
+
+function pinned(): Child {
   const child = startChild('issuer-server.ts');
   if (!pinToOneCore(child.process)) console.error('the issuer could not be bound to one core');
-  return child.ask<Serving>({ kind, services } satisfies Start);
+  return child;
 }

@@ -1,6 +1,7 @@
 /** An issuer and a service that do as little as they may, in a process of their own. */
 import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net';
+import { answerParent } from './children.ts';
 import { createSigner } from './tokens.ts';
 
 const token = (await createSigner('ES256')).token();
@@ -24,7 +25,7 @@ const service = createTcpServer((socket) => {
   socket.on('data', (chunk) => {
     text += chunk.toString('latin1');
     if (!text.endsWith('\r\n\r\n')) return;
-    socket.write(text.includes(`\r\nauthorization: Bearer ${token}\r\n`) ? accepted : refused);
+    socket.write(text.includes(`uthorization: Bearer ${token}\r\n`) ? accepted : refused);
     text = '';
   });
 });
@@ -40,5 +41,8 @@ const listen = (server: Server): Promise<string> =>
     });
   });
 
-process.send?.({ issuer: await listen(issuer), service: await listen(service) });
-process.once('disconnect', () => process.exit());
+const listening = Promise.all([listen(issuer), listen(service)]);
+answerParent(async () => {
+  const [issuerUrl, serviceUrl] = await listening;
+  return { issuer: issuerUrl, service: serviceUrl };
+});

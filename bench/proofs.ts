@@ -63,7 +63,7 @@ interface Prover {
 
 async function viaOauth4webapi(token: string): Promise<Contender> {
   const pair = await oauth.generateKeyPair('ES256');
-  const prover = oauth.DPoP({ client_id: 'billing' }, pair) as oauth.DPoPHandle & Prover;
+  const prover = oauth.DPoP({}, pair) as oauth.DPoPHandle & Prover;
   const target = new URL(url);
   return repeated('oauth4webapi, DPoP', () => prover.addProof(target, new Headers(), method, token));
 }

@@ -20,6 +20,8 @@ export type ChartName = 'verification' | 'http' | 'burst' | 'outbound' | 'growth
 
 interface Named {
   readonly name: string;
+  /** For whole runs alone. @default false */
+  readonly long?: boolean;
   readonly chart: ChartName;
   /** The figure that the chart shows. */
   readonly bar: string;
@@ -28,8 +30,6 @@ interface Named {
 /** Contenders that take turns in this process. */
 interface Timed extends Omit<Named, 'bar'> {
   readonly operations: number;
-  /** In quick runs. @default a fifth */
-  readonly quickOperations?: number;
   /** So many operations in one turn of the event loop. @default all */
   readonly slice?: number;
   readonly contenders: (
@@ -52,38 +52,44 @@ export type Table = Timed | Other;
 const REQUESTS_A_TURN = 3;
 
 export const tables: readonly Table[] = [
-  ...algorithms.map((algorithm): Table => ({
-    name: `uncached ${algorithm}`,
-    chart: 'verification',
-    operations: 1000,
-    slice: REQUESTS_A_TURN,
-    contenders: (operations) => uncached(algorithm, operations),
-  })),
-  ...[1, 1000, 10_000, 100_000].map((distinct): Table => ({
-    name: `cached ${distinct}`,
-    chart: 'verification',
-    operations: Math.max(distinct, 50_000),
-    quickOperations: Math.max(distinct, 10_000),
-    contenders: () => cached(distinct),
-  })),
+  ...algorithms.map(
+    (algorithm): Table => ({
+      name: `uncached ${algorithm}`,
+      chart: 'verification',
+      operations: 1000,
+      slice: REQUESTS_A_TURN,
+      contenders: (operations) => uncached(algorithm, operations),
+    }),
+  ),
+  ...[1, 1000, 10_000, 100_000].map(
+    (distinct): Table => ({
+      name: `cached ${distinct}`,
+      chart: 'verification',
+      operations: Math.max(distinct, 50_000),
+      quickOperations: Math.max(distinct, 10_000),
+      contenders: () => cached(distinct),
+    }),
+  ),
   { name: 'dpop', chart: 'verification', operations: 1000, slice: REQUESTS_A_TURN, contenders: dpop },
   { name: 'proofs', chart: 'verification', operations: 1000, contenders: proofs },
   {
     name: 'replay 1000000',
     chart: 'verification',
     operations: 50_000,
-    contenders: () => replay(1_000_000),
+    contenders: (_, isQuick) => replay(isQuick ? 100_000 : 1_000_000),
   },
   { name: 'introspection', chart: 'outbound', operations: 2000, contenders: introspection },
   { name: 'introspection, hit', chart: 'outbound', operations: 50_000, contenders: introspectionHits },
   { name: 'introspection, one token', chart: 'outbound', operations: 1000, contenders: introspectionShared },
-  ...frameworks.map((framework): Table => ({
-    name: `http ${framework}`,
-    chart: 'http',
-    bar: 'CPU us',
-    rows: (isQuick) =>
-      http(framework, isQuick ? { rounds: 2, requests: 300 } : { rounds: 11, requests: 3000 }),
-  })),
+  ...frameworks.map(
+    (framework): Table => ({
+      name: `http ${framework}`,
+      chart: 'http',
+      bar: 'CPU us',
+      rows: (isQuick) =>
+        http(framework, isQuick ? { rounds: 2, requests: 300 } : { rounds: 11, requests: 3000 }),
+    }),
+  ),
   ...[64, 1000].flatMap((tokens) => [burstTable(tokens, false), burstTable(tokens, true)]),
   { name: 'memory', chart: 'size', bar: 'bytes each', rows: memory },
   { name: 'imports', chart: 'size', bar: 'ms', rows: imports },
@@ -91,7 +97,7 @@ export const tables: readonly Table[] = [
   { name: 'growth, issuers', chart: 'growth', operations: 1000, slice: 3, contenders: growthOfIssuers },
   { name: 'growth, keys', chart: 'growth', operations: 1000, slice: 3, contenders: growthOfKeys },
   { name: 'growth, policies', chart: 'growth', operations: 50_000, contenders: growthOfPolicies },
-  { name: 'growth, tokens', chart: 'growth', operations: 100_000, contenders: growthOfTokens },
+  { name: 'growth, tokens', chart: 'growth', long: true, operations: 100_000, contenders: growthOfTokens },
   { name: 'outbound, fetch', chart: 'outbound', operations: 4000, contenders: outboundFetch },
   { name: 'outbound, undici', chart: 'outbound', operations: 5000, contenders: outboundUndici },
   { name: 'outbound, first calls', chart: 'outbound', operations: 1000, contenders: outboundFirst },
@@ -119,8 +125,8 @@ export function barOf(table: Table): string {
 
 export async function rowsOf(table: Table, isQuick: boolean): Promise<readonly Row[] | undefined> {
   if ('rows' in table) return table.rows(isQuick);
-  const { operations, quickOperations = Math.ceil(operations / 5), slice } = table;
-  const count = isQuick ? quickOperations : operations;
+  const { operations, slice } = table;
+  const count = isQuick ? Math.ceil(operations / 5) : operations;
   const contenders = await table.contenders(count, isQuick);
   return measure({ rounds: isQuick ? 3 : 21, operations: count, slice, contenders });
 }

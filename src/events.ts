@@ -236,7 +236,15 @@ export type EventBody =
     }
   | { readonly type: 'issuer.token_revoked'; readonly clientId: string; readonly tokenId: string }
   | { readonly type: 'issuer.service_created'; readonly clientId: string }
+  | { readonly type: 'issuer.service_updated'; readonly clientId: string; readonly version: number }
   | { readonly type: 'issuer.service_revoked'; readonly clientId: string }
+  | { readonly type: 'issuer.secret_added'; readonly clientId: string; readonly secretId: string }
+  | { readonly type: 'issuer.secret_removed'; readonly clientId: string; readonly secretId: string }
+  | {
+      readonly type: 'issuer.resource_changed';
+      readonly resource: string;
+      readonly change: 'created' | 'updated' | 'deleted';
+    }
   | {
       readonly type: 'issuer.keys_rotated';
       readonly kid: string;

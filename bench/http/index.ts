@@ -70,6 +70,7 @@ export async function http(framework: Framework, { rounds, requests }: Effort): 
           ({ requestsPerSecond }, { requestsPerSecond: most }) => requestsPerSecond / most,
         ),
         'CPU us': of(({ cpuUs }) => cpuUs),
+        'CPU of the open route': of(({ cpuUs }, { cpuUs: least }) => cpuUs / least),
         'CPU us over the open route': of(({ cpuUs }, { cpuUs: least }) => cpuUs - least),
         'p50 ms': of(({ p50Ms }) => p50Ms),
         'p99 ms': of(({ p99Ms }) => p99Ms),

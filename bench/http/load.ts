@@ -78,7 +78,10 @@ async function send(): Promise<Answered> {
         let sentAt = 0;
         const sendNext = (): void => {
           const request = requests[next++];
-          if (request === undefined) return resolve();
+          if (request === undefined) {
+            resolve();
+            return;
+          }
           sentAt = performance.now();
           socket.write(request);
         };

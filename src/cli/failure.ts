@@ -1,6 +1,6 @@
 import { isServiceAuthError } from '../index.ts';
 import { errorCode } from '../shared/http.ts';
-import { UndecidedError, UsageError } from './errors.ts';
+import { UsageError } from './errors.ts';
 import { exitCodes } from './exit-codes.ts';
 import { harmless } from './output.ts';
 
@@ -25,7 +25,6 @@ function exitCodeOf(error: unknown): number {
 
 /** Whether somebody was out of reach, so that trying again later may help. */
 export function isOutOfReach(error: unknown): boolean {
-  if (error instanceof UndecidedError) return true;
   if (!isServiceAuthError(error)) return false;
   const { code, status = 0 } = error;
   return code === 'network_failed' || code === 'timeout' || status >= 500 || status === 429;

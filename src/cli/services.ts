@@ -18,7 +18,7 @@ Manages the services of an issuer through its admin API.
   rotate <client>  give it another secret, and end the others after an overlap
   revoke <client>  revoke it for good: its tokens stop working
 
-service-auth services <command> --help shows the options of a command.
+Every command takes --json; service-auth services <command> --help shows its options.
 
 ${exitCodeHelp}`;
 

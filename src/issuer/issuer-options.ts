@@ -44,8 +44,9 @@ export interface IssuerOptions {
    */
   readonly storage?: IssuerStorage | undefined;
   /**
-   * Opens the admin API, as a Bearer token of at least 16 characters. Without it there is no admin API.
-   * @default none
+   * Opens the admin API, as a Bearer token of at least 16 characters; access tokens of this issuer with the scope
+   * `services:admin` do so, too.
+   * @default none: access tokens alone
    */
   readonly adminToken?: string | undefined;
   /**

@@ -34,7 +34,7 @@ export async function startPostgres(): Promise<PrivatePostgres> {
   if (binaries === undefined) throw new Error('PostgreSQL is not installed');
   const directory = mkdtempSync(join(tmpdir(), 'service-auth-postgres-'));
   const user = unprivilegedUser();
-  if (user.uid !== undefined) chownSync(directory, user.uid, user.gid);
+  if (user.uid !== undefined && user.gid !== undefined) chownSync(directory, user.uid, user.gid);
   const data = join(directory, 'data');
   const initdb = join(binaries, 'initdb');
   execFileSync(initdb, ['-A', 'trust', '-U', 'postgres', '-D', data], { ...user, stdio: 'ignore', cwd: '/' });
@@ -92,18 +92,9 @@ function findBinaries(): string | undefined {
   const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : [];
   const candidates = [
     ...versions.map((version) => join(debian, version, 'bin')),
-    ...configured(),
     ...(process.env.PATH ?? '').split(':'),
   ];
   return candidates.find((path) => existsSync(join(path, 'initdb')) && existsSync(join(path, 'postgres')));
-}
-
-function configured(): readonly string[] {
-  try {
-    return [execFileSync('pg_config', ['--bindir'], { encoding: 'utf8' }).trim()];
-  } catch {
-    return [];
-  }
 }
 
 /** PostgreSQL refuses to run as root. */

@@ -34,10 +34,10 @@ export const issuerFlags = {
 
 export type IssuerFlagValues = FlagValues<typeof issuerFlags>;
 
-/** Options from flags; those whose flag was not given are not there. */
+/** Options from flags; those whose flag was not given are undefined, as if they were not there. */
 export async function issuerOptionsOf(values: IssuerFlagValues): Promise<ServeIssuerOptions> {
   const rotation = values['key-rotation-seconds'];
-  return withoutUndefined({
+  return {
     port: wholeNumber('port', values.port),
     host: values.host,
     issuer: values.issuer,
@@ -53,20 +53,14 @@ export async function issuerOptionsOf(values: IssuerFlagValues): Promise<ServeIs
     statusLists: values['no-status-lists'] ? false : undefined,
     statusListTtlSeconds: wholeNumber('status-list-ttl-seconds', values['status-list-ttl-seconds']),
     limits: {
-      ...withoutUndefined({ client: limit('limit-client', values['limit-client']) }),
-      ...withoutUndefined({ address: limit('limit-address', values['limit-address']) }),
+      client: limit('limit-client', values['limit-client']),
+      address: limit('limit-address', values['limit-address']),
     },
-  });
+  };
 }
 
 function milliseconds(seconds: number | undefined): number | undefined {
   return seconds === undefined ? undefined : seconds * 1000;
-}
-
-function withoutUndefined<T extends object>(object: T): T {
-  const entries = Object.entries(object).filter(([, value]) => value !== undefined);
-  // Members that may be absent are what was left out.
-  return Object.fromEntries(entries) as T;
 }
 
 /** So many requests in so many seconds. */

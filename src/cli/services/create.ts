@@ -44,11 +44,9 @@ export const createCommand = defineCommand({
     const input = { ...registration, name, scopes, ...(clientId !== undefined && { clientId }) };
     const path = values['secret-file'];
     const idempotencyKey = values['idempotency-key'];
-    const keep = path === undefined ? undefined : await keepSecret(path);
-    const { clientSecret, ...service } = await client.services.create(input, {
-      ...(idempotencyKey !== undefined && { idempotencyKey }),
-    });
-    if (clientSecret !== undefined) await keep?.(clientSecret);
+    const key = { ...(idempotencyKey !== undefined && { idempotencyKey }) };
+    const created = await keepSecret(path, () => client.services.create(input, key));
+    const { clientSecret, ...service } = created;
     const shown = path === undefined ? clientSecret : undefined;
     const environment = {
       ...environmentOf({ ...service, issuer, clientSecret: shown }),

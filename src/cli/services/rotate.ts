@@ -37,12 +37,12 @@ export const rotateCommand = defineCommand({
     const expiresInSeconds = duration('expires-in', values['expires-in']);
     const path = values['secret-file'];
     const { client } = await adminAccess(values);
-    const keep = path === undefined ? undefined : await keepSecret(path);
-    const { clientSecret, ...secret } = await client.secrets.create(clientId, {
+    const times = {
       expireOthersInSeconds: overlapSeconds,
       ...(expiresInSeconds !== undefined && { expiresInSeconds }),
-    });
-    await keep?.(clientSecret);
+    };
+    const made = await keepSecret(path, () => client.secrets.create(clientId, times));
+    const { clientSecret, ...secret } = made;
     const environment: Record<string, string> =
       path === undefined
         ? { SERVICE_AUTH_CLIENT_SECRET: clientSecret }

@@ -41,7 +41,8 @@ export function createAdminCaller({
   async function authorization(): Promise<Record<string, string>> {
     if (adminToken === undefined) return {};
     const token = typeof adminToken === 'string' ? adminToken : await askSource(TOKEN, adminToken);
-    if (typeof token === 'string' && /^[\x21-\x7e]+$/.test(token)) return { authorization: `Bearer ${token}` };
+    if (typeof token === 'string' && /^[\x21-\x7e]+$/.test(token))
+      return { authorization: `Bearer ${token}` };
     throw new ServiceAuthError('client_auth_failed', `${TOKEN} could not be read (no token was given)`);
   }
 

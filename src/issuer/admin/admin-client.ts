@@ -181,7 +181,11 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
           answer: answers.service,
         }),
       revoke: (clientId: string) =>
-        call({ method: 'DELETE', path: `/services/${encodeURIComponent(clientId)}`, answer: answers.nothing }),
+        call({
+          method: 'DELETE',
+          path: `/services/${encodeURIComponent(clientId)}`,
+          answer: answers.nothing,
+        }),
     }),
     secrets: Object.freeze({
       create: (clientId: string, body: SecretOptions = {}, more?: CreateOptions) =>
@@ -215,7 +219,11 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
           answer: answers.resource,
         }),
       remove: (resource: string) =>
-        call({ method: 'DELETE', path: `/resources/${encodeURIComponent(resource)}`, answer: answers.nothing }),
+        call({
+          method: 'DELETE',
+          path: `/resources/${encodeURIComponent(resource)}`,
+          answer: answers.nothing,
+        }),
     }),
     keys: Object.freeze({
       list: () => call({ method: 'GET', path: '/keys', answer: answers.keyList }),

@@ -23,15 +23,15 @@ const texts = z.array(z.string());
 
 const jwk = z.object({
   kty: z.string(),
-  kid: z.string().optional(),
-  alg: z.string().optional(),
-  use: z.string().optional(),
-  key_ops: texts.optional(),
-  crv: z.string().optional(),
-  x: z.string().optional(),
-  y: z.string().optional(),
-  n: z.string().optional(),
-  e: z.string().optional(),
+  kid: z.string().exactOptional(),
+  alg: z.string().exactOptional(),
+  use: z.string().exactOptional(),
+  key_ops: texts.exactOptional(),
+  crv: z.string().exactOptional(),
+  x: z.string().exactOptional(),
+  y: z.string().exactOptional(),
+  n: z.string().exactOptional(),
+  e: z.string().exactOptional(),
 });
 const keySet = z.object({ keys: z.array(jwk) });
 
@@ -120,8 +120,8 @@ const auditRecord: z.ZodType<AuditRecord> = z.object({
   actor: z.string(),
   action: z.string(),
   target: z.string(),
-  before: z.unknown(),
-  after: z.unknown(),
+  before: z.unknown().optional(),
+  after: z.unknown().optional(),
 });
 export const auditList: z.ZodType<AuditList> = z.object({
   entries: z.array(auditRecord),
@@ -152,4 +152,5 @@ export const answerSchemas: Readonly<Record<string, z.ZodType>> = {
   AuditRecord: auditRecord,
   AuditList: auditList,
   Problem: problemDetails,
+  Document: z.record(z.string(), z.unknown()),
 };

@@ -29,7 +29,6 @@ const MOST_VERIFIERS = 1000;
 /** A projected token is sent again and again; there are as many as there are workloads of one issuer. */
 const MOST_ASSERTIONS = 1000;
 const TIMEOUT_MS = 5000;
-const decoys = { jwks: { keys: [decoyJwk('ES256')] }, jwksUri: undefined };
 
 export function createClientKeys(
   { issuer, baseUrl, fetch, now, onEvent }: IssuerSettings,
@@ -39,6 +38,8 @@ export function createClientKeys(
   const remote = new LRUCache<string, KeySet>({ max: MOST_KEY_SETS });
   const fixed = new LRUCache<string, KeySet>({ max: MOST_KEY_SETS });
   const verifiers = new LRUCache<string, Verifier>({ max: MOST_VERIFIERS });
+
+  const decoys = { jwks: { keys: [decoyJwk('ES256')] }, jwksUri: undefined };
 
   function remoteKeys(jwksUri: string): KeySet {
     return createRemoteKeySet({

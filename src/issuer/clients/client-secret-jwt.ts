@@ -8,7 +8,7 @@ import { Refusal } from './refusal.ts';
 
 const METHOD = 'client_secret_jwt';
 /** So many secrets are tried at least, so that time does not tell whether there is one. */
-const LEAST_TRIALS = 2;
+const LEAST_TRIALS = 4;
 
 export async function verifyBySecret(
   { secrets, settings, housekeeping }: IssuerContext,

@@ -12,7 +12,7 @@ import { OAuthFault } from '../http/oauth-fault.ts';
 import type { IssuerSettings } from '../issuer-settings.ts';
 import type { StoredService } from '../storage/records.ts';
 import type { Confirmation } from '../tokens/access-token-claims.ts';
-import { describeProofFault } from './proof-fault.ts';
+import { describeProofFault, type ProofRefusal } from './proof-fault.ts';
 
 /** What was proven of who sends a request. */
 export interface Sender {
@@ -66,7 +66,7 @@ export function createSenderConstraint(settings: IssuerSettings, emit: Emit | un
     return nonces === undefined ? {} : { 'dpop-nonce': await nonces.current() };
   }
 
-  async function refuseProof(description: string, error: 'invalid_dpop_proof' | 'use_dpop_nonce') {
+  async function refuseProof(description: string, error: ProofRefusal['error']): Promise<OAuthFault> {
     return new OAuthFault(error, description, 400, await answerHeaders());
   }
 

@@ -9,9 +9,20 @@ const common: HeaderRecord = {
   'x-content-type-options': 'nosniff',
 };
 
+/** To read a text back from a `Response` costs as much as to make one. */
+const texts = new WeakMap<Response, string>();
+
 export function json(body: unknown, headers: HeaderRecord = {}, status = 200): Response {
   const type = { 'content-type': 'application/json' };
-  return new Response(JSON.stringify(body), { status, headers: { ...common, ...type, ...headers } });
+  const text = JSON.stringify(body);
+  const response = new Response(text, { status, headers: { ...common, ...type, ...headers } });
+  texts.set(response, text);
+  return response;
+}
+
+/** The body of an answer, for servers that need no `Response`. */
+export function textOf(response: Response): string | Promise<string> {
+  return texts.get(response) ?? response.text();
 }
 
 export function empty(status: 200 | 204): Response {
@@ -45,8 +56,8 @@ export interface InputFault {
 export function problem(
   status: number,
   detail: string,
-  { headers, errors }: { headers?: HeaderRecord; errors?: readonly InputFault[] } = {},
+  { headers, code, errors }: { headers?: HeaderRecord; code?: string; errors?: readonly InputFault[] } = {},
 ): Response {
-  const body = { type: 'about:blank', title: STATUS_CODES[status], status, detail, errors };
+  const body = { type: 'about:blank', title: STATUS_CODES[status], status, detail, code, errors };
   return json(body, { 'content-type': 'application/problem+json', ...headers }, status);
 }

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { BodyReader } from '../../shared/transport.ts';
-import { problem } from './http-answers.ts';
+import { problem, textOf } from './http-answers.ts';
 import type { IssuerConnection, IssuerRequest } from './incoming.ts';
 import { LARGEST_BODY } from './request-body.ts';
 
@@ -21,7 +21,7 @@ export async function answerNodeRequest(
       request === undefined
         ? problem(400, 'the request is not valid')
         : await handler(request, connectionOf(incoming.socket));
-    const text = await response.text();
+    const text = await textOf(response);
     // What was not read to its end would be taken for the next request.
     if (!incoming.complete) outgoing.shouldKeepAlive = false;
     outgoing.statusCode = response.status;

@@ -46,12 +46,15 @@ export type JsonBody =
   | { readonly status: 400 | 413 | 415; readonly detail: string };
 
 /** Reads a JSON object; no body at all counts as an empty one where that is allowed. */
-export async function readJson(request: IssuerRequest, { allowEmpty = false } = {}): Promise<JsonBody> {
+export async function readJson(
+  request: IssuerRequest,
+  { allowEmpty = false, types = ['application/json'] as readonly string[] } = {},
+): Promise<JsonBody> {
   const bytes = await readBounded(request, LARGEST_BODY);
   if (bytes === undefined) return { status: 413, detail: `the body is larger than ${LARGEST_BODY} bytes` };
   if (allowEmpty && bytes.length === 0) return { json: {} };
-  if (mediaType(request) !== 'application/json') {
-    return { status: 415, detail: 'the content type must be application/json' };
+  if (!types.includes(mediaType(request))) {
+    return { status: 415, detail: `the content type must be ${types.join(' or ')}` };
   }
   const json = parseJsonObject(bytes);
   return json === undefined ? { status: 400, detail: 'the body must be a JSON object' } : { json };

@@ -77,7 +77,7 @@ export async function postgresStorage(options: PostgresStorageOptions): Promise<
   return createSqlStorage({
     db: new kysely.Kysely<Schema>({ dialect: createPostgresDialect(kysely, pool) }),
     sequenceType: 'bigint',
-    countUp: (column) => column.generatedAlwaysAsIdentity(),
+    countUp: (column) => column.generatedByDefaultAsIdentity(),
     hasRowLocks: true,
     lockMigrations,
   });

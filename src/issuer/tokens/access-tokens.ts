@@ -6,13 +6,7 @@ import type { AccessTokenClaims, AccessTokenGrant, IssuedToken } from './access-
 import { createJwtTokens } from './jwt-tokens.ts';
 import { createOpaqueTokens } from './opaque-tokens.ts';
 
-export type {
-  AccessTokenClaims,
-  AccessTokenGrant,
-  Actor,
-  Confirmation,
-  IssuedToken,
-} from './access-token-claims.ts';
+export type { AccessTokenClaims, AccessTokenGrant, IssuedToken } from './access-token-claims.ts';
 
 export interface TokenForm {
   readonly format: 'jwt' | 'opaque';

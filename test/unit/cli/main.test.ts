@@ -1,84 +1,31 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { build } from 'tsup';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import packageJson from '../../../package.json';
+import { buildProgram, type Program } from './harness.ts';
 
-let directory = '';
-let program = '';
-const running: ChildProcess[] = [];
+let program: Program;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'service-auth-cli-'));
-  program = join(directory, 'main.mjs');
-  await build({
-    config: false,
-    entry: ['src/cli/main.ts'],
-    format: 'esm',
-    target: 'node20',
-    outDir: directory,
-    outExtension: () => ({ js: '.mjs' }),
-    noExternal: [/./],
-    silent: true,
-  });
+  program = await buildProgram();
 });
-
-afterEach(() => {
-  for (const child of running.splice(0)) child.kill('SIGKILL');
-});
-
-afterAll(async () => {
-  await rm(directory, { recursive: true });
-});
-
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function start(args: readonly string[], environment: Record<string, string> = {}) {
-  const env = { PATH: process.env.PATH, ...environment };
-  const child = spawn(process.execPath, [program, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  running.push(child);
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (chunk) => {
-    stdout += chunk;
-  });
-  child.stderr.on('data', (chunk) => {
-    stderr += chunk;
-  });
-  const ended = new Promise<Ended>((resolve) => {
-    child.on('close', (code) => resolve({ code, stdout, stderr }));
-  });
-  const lines = createInterface({ input: child.stdout });
-  const line = (): Promise<string> => new Promise((resolve) => lines.once('line', resolve));
-  return { child, ended, firstLine: line() };
-}
-
-function run(...args: string[]): Promise<Ended> {
-  return start(args).ended;
-}
+afterEach(() => program.endAll());
+afterAll(() => program.remove());
 
 describe('service-auth', () => {
-  it.each([[['--help']], [['-h']], [['help']]])('%j shows the commands', async (args) => {
-    const { code, stdout } = await run(...args);
+  it.each([[['--help']], [['-h']], [['help']]])('%j shows the commands and the exit codes', async (args) => {
+    const { code, stdout } = await program.run(args);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^Usage: service-auth <command>/);
-    expect(stdout).toContain('issuer');
+    for (const name of ['issuer', 'services', 'token', 'call', 'inspect', 'doctor', 'Exit codes']) {
+      expect(stdout).toContain(name);
+    }
   });
 
   it.each(['--version', '-v'])('%s shows the version', async (flag) => {
-    expect(await run(flag)).toEqual({ code: 0, stdout: `${packageJson.version}\n`, stderr: '' });
+    expect(await program.run([flag])).toEqual({ code: 0, stdout: `${packageJson.version}\n`, stderr: '' });
   });
 
   it('without a command shows the commands, and fails', async () => {
-    const { code, stdout } = await run();
+    const { code, stdout } = await program.run([]);
     expect(code).toBe(2);
     expect(stdout).toContain('Usage:');
   });
@@ -86,117 +33,108 @@ describe('service-auth', () => {
   it.each(['isuer', 'constructor', '__proto__'])(
     'the unknown command %s is named, with a hint',
     async (name) => {
-      const { code, stderr } = await run(name);
+      const { code, stderr } = await program.run([name]);
       expect(code).toBe(2);
       expect(stderr).toContain(`unknown command "${name}"`);
       expect(stderr).toContain('service-auth --help');
-    },
-  );
-});
-
-describe('service-auth issuer', () => {
-  it('--help shows its options', async () => {
-    const { code, stdout } = await run('issuer', '--help');
-    expect(code).toBe(0);
-    for (const text of ['--port', '--host', '--issuer', '--json', 'SERVICE_AUTH_ADMIN_TOKEN']) {
-      expect(stdout).toContain(text);
-    }
-  });
-
-  it.each(['SIGTERM', 'SIGINT'] as const)(
-    'serves until %s, and says in one line of JSON where',
-    async (signal) => {
-      const token = 'an-admin-token-from-outside';
-      const args = [
-        'issuer',
-        '--port',
-        '0',
-        '--json',
-        '--signing-algorithm',
-        'EdDSA',
-        '--resource',
-        'https://a.example',
-      ];
-      const { child, ended, firstLine } = start(args, { SERVICE_AUTH_ADMIN_TOKEN: token });
-      const { url, ...rest } = JSON.parse(await firstLine);
-      expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
-      expect(rest).toEqual({ event: 'listening', issuer: url, pid: child.pid });
-      const { keys } = await (await fetch(`${url}/jwks`)).json();
-      expect(keys[0].alg).toBe('EdDSA');
-      const headers = { authorization: `Bearer ${token}` };
-      expect((await fetch(`${url}/admin/services`, { headers })).status).toBe(200);
-      child.kill(signal);
-      const { code, stdout, stderr } = await ended;
-      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-      expect(stdout.trimEnd().split('\n').length).toBe(1);
-      expect(stdout).not.toContain(token);
+      expect(stderr.includes('did you mean issuer?')).toBe(name === 'isuer');
     },
   );
 
-  it('makes an admin token where none is set, and prints it once', async () => {
-    const { child, ended, firstLine } = start(['issuer', '--port', '0', '--json']);
-    const { url, adminToken } = JSON.parse(await firstLine);
-    const headers = { authorization: `Bearer ${adminToken}` };
-    expect((await fetch(`${url}/admin/services`, { headers })).status).toBe(200);
-    child.kill('SIGTERM');
-    const { stdout } = await ended;
-    expect(stdout.split(adminToken).length).toBe(2);
-  });
-
-  it('speaks to people without --json', async () => {
-    const { child, ended, firstLine } = start(['issuer', '--port', '0', '--issuer', 'https://idp.example']);
-    expect(await firstLine).toMatch(
-      /^service-auth issuer https:\/\/idp\.example listening on http:\/\/127\.0\.0\.1:\d+$/,
-    );
-    child.kill('SIGTERM');
-    const { code, stdout } = await ended;
-    expect(code).toBe(0);
-    expect(stdout).toMatch(/\nadmin token, shown once: saa_[\w-]{43}\n/);
-  });
-
-  it('says clearly that a port is in use, and ends with 1', async () => {
-    const other = createServer();
-    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
-    try {
-      const { port } = other.address() as AddressInfo;
-      const { code, stdout, stderr } = await run('issuer', '--port', String(port));
-      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-      expect(stderr).toContain(`port ${port} of 127.0.0.1 is in use`);
-      expect(stderr).not.toContain('    at ');
-    } finally {
-      other.close();
-    }
+  it.each([
+    ['services'],
+    ['services', 'create'],
+    ['services', 'rotate'],
+    ['resources'],
+    ['keys'],
+    ['audit'],
+    ['token'],
+    ['call'],
+    ['inspect'],
+    ['doctor'],
+  ])('%s %s --help shows its options and exit codes', async (...words) => {
+    const { code, stdout, stderr } = await program.run([...words, '--help']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(new RegExp(`^Usage: service-auth ${words.join(' ')}`));
+    expect(stdout).toContain('--json');
+    expect(stdout).toContain('Exit codes:');
   });
 
   it.each<[string, string[], string]>([
-    ['an unknown flag', ['--prot', '1'], '--prot'],
-    ['an argument that is no flag', ['4000'], '4000'],
-    ['a flag without its value', ['--port'], '--port'],
-    ['a port that is no number', ['--port', 'http'], '--port must be a whole number; got "http"'],
-    ['a port that is none', ['--port', '70000'], 'port must be a whole number from 0 to 65535'],
-    ['an issuer on plain http', ['--issuer', 'http://idp.example'], 'issuer must be an https URL'],
     [
-      'another algorithm',
-      ['--signing-algorithm', 'HS256'],
-      'must be one of ES256, EdDSA, RS256; got "HS256"',
+      'an unknown flag, with what was meant',
+      ['token', '--isuer', 'x'],
+      'unknown option "--isuer"; did you mean --issuer?',
     ],
-    ['a lifetime of nothing', ['--access-token-seconds', '0'], 'accessTokenSeconds must be'],
-    ['a host without an issuer', ['--host', '0.0.0.0'], 'issuer must be given'],
-    ['threat 27: the admin token, which must not be a flag', ['--admin-token', 'x'], '--admin-token'],
+    ['an unknown flag of nothing near', ['token', '--colour'], 'unknown option "--colour"'],
+    ['an unknown command of a group', ['services', 'creat'], 'did you mean create?'],
+    ['a group without command', ['services'], 'say what to do: create, list'],
+    ['a missing argument', ['services', 'show'], 'the client id is missing'],
+    ['one argument too many', ['services', 'list', 'x'], 'unexpected argument "x"'],
+    ['no issuer', ['services', 'list'], 'give --issuer, or set SERVICE_AUTH_ISSUER'],
+    ['no admin token', ['keys', 'list', '--issuer', 'https://idp.example'], 'set SERVICE_AUTH_ADMIN_TOKEN'],
+    ['no client', ['token', '--issuer', 'https://idp.example'], 'SERVICE_AUTH_CLIENT_ID'],
+    ['no secret', ['token', '--issuer', 'https://idp.example', '--client-id', 'a'], 'clientSecret'],
+    ['a wrong time', ['services', 'rotate', 'a', '--overlap', 'soon'], '--overlap must be a time such as'],
+    ['a revocation that may be a slip', ['services', 'revoke', 'a'], 'give --yes if that is meant'],
+    ['no URL', ['call', 'orders'], 'the URL must be an http or https URL'],
+    [
+      'a credential among headers',
+      ['call', 'https://a.example', '-H', 'authorization: canary'],
+      'leave it out',
+    ],
+    ['an inspection of nothing', ['inspect', '-'], 'there is no token to inspect'],
+    ['a doctor without patient', ['doctor'], 'give --issuer'],
   ])('%s is a mistake of the user: 2, and a hint', async (_, args, message) => {
-    const { code, stdout, stderr } = await run('issuer', ...args);
+    const { code, stdout, stderr } = await program.run(args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toContain(message);
-    expect(stderr).toContain('service-auth issuer --help');
+    expect(stderr).toContain('--help for its options');
+    expect(stderr).not.toContain('canary');
+    expect(stderr).not.toContain('    at ');
   });
 
-  it('threat 27: an admin token that is too short is refused without saying it', async () => {
-    const { code, stderr } = await start(['issuer', '--port', '0'], { SERVICE_AUTH_ADMIN_TOKEN: 'canary' })
-      .ended;
+  it.each<[string[], string]>([
+    [['token', '--client-secret', 'canary'], 'SERVICE_AUTH_CLIENT_SECRET_FILE'],
+    [['token', '--client-secret=canary'], 'SERVICE_AUTH_CLIENT_SECRET_FILE'],
+    [['services', 'list', '--admin-token', 'canary'], 'SERVICE_AUTH_ADMIN_TOKEN_FILE'],
+    [['issuer', '--secret-key', 'canary'], 'SERVICE_AUTH_SECRET_KEY_FILE'],
+    [['inspect', '--token', 'canary'], 'on standard input'],
+    [['call', 'https://a.example', '--on-behalf-of', 'canary'], '@FILE or env:NAME'],
+  ])('threat 27: %j is refused, with what to do instead, and not said again', async (args, advice) => {
+    const { code, stderr } = await program.run(args);
     expect(code).toBe(2);
-    expect(stderr).toContain(
-      'SERVICE_AUTH_ADMIN_TOKEN must be a text of at least 16 visible ASCII characters',
-    );
+    expect(stderr).toContain(advice);
     expect(stderr).not.toContain('canary');
+  });
+
+  it('threat 27: what may be a token in the wrong place is not said again', async () => {
+    const { stderr } = await program.run(['token', 'canary'.repeat(10)]);
+    expect(stderr).toContain('unexpected argument of 60 characters');
+    expect(stderr).not.toContain('canary');
+  });
+
+  it('--json also tells a failure as one document', async () => {
+    const document = await program.json(['services', 'list']);
+    expect(document).toEqual({
+      error: { message: 'give --issuer, or set SERVICE_AUTH_ISSUER', exitCode: 2 },
+      code: 2,
+    });
+  });
+
+  it('an issuer that is out of reach is 3: nothing can be said', async () => {
+    const environment = {
+      SERVICE_AUTH_ISSUER: 'http://127.0.0.1:9',
+      SERVICE_AUTH_CLIENT_ID: 'a',
+      SERVICE_AUTH_CLIENT_SECRET: 'canary',
+      SERVICE_AUTH_ADMIN_TOKEN: 'canary',
+    };
+    for (const args of [['token'], ['services', 'list'], ['call', 'https://a.example/'], ['doctor']]) {
+      const { code, stdout, stderr } = await program.run(args, environment);
+      expect({ args, code }).toEqual({ args, code: 3 });
+      expect(stdout + stderr).toContain('127.0.0.1:9');
+      expect(stdout + stderr).not.toContain('canary');
+      expect(stderr).not.toContain('    at ');
+    }
   });
 });

@@ -1,12 +1,14 @@
 /** How the tables came to be what they are. What is released is never edited; what changes is added below it. */
 import type { CreateTableBuilder } from 'kysely';
+import { insertDecoy } from './decoy.ts';
 import type { Queries, SqlDatabase } from './sql-database.ts';
 
 type Migration = (transaction: Queries, database: SqlDatabase) => Promise<void>;
 
 /** The version of a database is the number of migrations that it went through. */
 export const migrations: readonly Migration[] = [
-  async ({ schema }, database) => {
+  async (transaction, database) => {
+    const { schema } = transaction;
     const create = (name: string): CreateTableBuilder<string> => schema.createTable(name);
     const createNumbered = (name: string): CreateTableBuilder<string> =>
       create(name).addColumn('sequence', database.sequenceType, (column) =>
@@ -39,6 +41,7 @@ export const migrations: readonly Migration[] = [
       .execute();
     await index('secrets', 'client_id', 'sequence');
     await index('secrets', 'id');
+    await insertDecoy(transaction);
     await create('idempotent_creates')
       .addColumn('key', 'text', (column) => column.primaryKey())
       .addColumn('fingerprint', 'text', (column) => column.notNull())

@@ -1,6 +1,7 @@
 import type { StoredService } from '../records.ts';
 import type { IssuerStorage } from '../storage.ts';
 import { note } from './audit-log.ts';
+import { decoyId, decoySequence } from './decoy.ts';
 import { noteCreate } from './idempotent-creates.ts';
 import { insertSecret, type ServiceRow, serviceColumns, toRegistration, toService } from './service-rows.ts';
 import type { Queries } from './sql-database.ts';
@@ -19,7 +20,12 @@ export function createServices(db: Queries): Services {
     .selectFrom('services')
     .leftJoin('secrets', 'secrets.client_id', 'services.client_id')
     .select(serviceColumns)
-    .where('services.client_id', '=', '')
+    .where('services.sequence', '=', ({ fn, selectFrom, val }) =>
+      fn.coalesce(
+        selectFrom('services as named').select('named.sequence').where('named.client_id', '=', ''),
+        val(decoySequence),
+      ),
+    )
     .orderBy('secrets.sequence')
     .compile();
 
@@ -35,23 +41,21 @@ export function createServices(db: Queries): Services {
       });
     },
     async findService(clientId) {
-      const { rows } = await db.executeQuery<ServiceRow>({ ...byClientId, parameters: [clientId] });
-      const isFound = rows[0]?.client_id === clientId;
+      const parameters = [clientId, decoySequence];
+      const { rows } = await db.executeQuery<ServiceRow>({ ...byClientId, parameters });
       // An unknown client costs what a known one does, down to what its rows are made into.
-      const service = toService(isFound ? rows : decoy);
-      return isFound ? service : undefined;
+      const service = toService(rows);
+      return clientId === decoyId || service?.clientId !== clientId ? undefined : service;
     },
     async listServices({ after, limit }) {
       const rows = await db
         .selectFrom(({ selectFrom }) =>
           selectFrom('services')
             .selectAll()
-            .$if(after !== undefined, (query) =>
-              query.where('sequence', '>', ({ selectFrom: nested }) =>
-                nested('services')
-                  .select('sequence')
-                  .where('client_id', '=', after ?? ''),
-              ),
+            .where('sequence', '>', ({ selectFrom: nested }) =>
+              nested('services')
+                .select('sequence')
+                .where('client_id', '=', after ?? decoyId),
             )
             .orderBy('sequence')
             .limit(limit)
@@ -127,31 +131,3 @@ function toServices(rows: readonly ServiceRow[]): readonly StoredService[] {
   }
   return [...groups.values()].flatMap((group) => toService(group) ?? []);
 }
-
-const decoy: readonly ServiceRow[] = [
-  {
-    client_id: '',
-    registration: JSON.stringify({
-      name: 'nobody',
-      scopes: ['orders:read', 'orders:write'],
-      resources: ['https://orders.example', 'https://billing.example'],
-      serves: [],
-      authMethods: ['client_secret_basic', 'client_secret_post'],
-      tokenFormat: 'jwt',
-      dpopBound: false,
-      certificateBound: false,
-      federatedIdentities: [],
-    }),
-    version: 1,
-    created_at_ms: 0,
-    updated_at_ms: 0,
-    revoked_at_ms: null,
-    secret_id: '',
-    hash: '',
-    sealed: null,
-    hint: '',
-    secret_created_at_ms: 0,
-    secret_expires_at_ms: null,
-    last_used_at_ms: null,
-  },
-];

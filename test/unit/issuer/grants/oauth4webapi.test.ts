@@ -14,8 +14,8 @@ async function askUntilGiven(
   [grant, parameters]: Grant,
 ): Promise<{ readonly token: oauth.TokenEndpointResponse; readonly requests: number }> {
   const server = { issuer: ISSUER, token_endpoint: `${ISSUER}/token` };
-  const client = { client_id: clientId };
-  // The library judges times by its own clock; so does the issuer of these tests.
+  const client: oauth.Client = { client_id: clientId };
+  // The library goes by the clock of the machine; so does the issuer of these tests.
   const DPoP = oauth.DPoP(client, await oauth.generateKeyPair('ES256'));
   for (let requests = 1; ; requests++) {
     const response = await oauth.genericTokenEndpointRequest(

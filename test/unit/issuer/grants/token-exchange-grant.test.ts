@@ -1,5 +1,6 @@
 import { decodeJwt } from 'jose';
 import { describe, expect, it } from 'vitest';
+import type { IssuerOptions } from '../../../../src/issuer/index.ts';
 import type { StoredService } from '../../../../src/issuer/storage/records.ts';
 import { createDpopClient } from '../../../helpers/dpop.ts';
 import {
@@ -16,12 +17,10 @@ import { ACCESS_TOKEN, addService, ask, exchangeOf, JWT, proofFor } from './supp
 const STOCK = 'https://stock.example';
 
 interface Changes {
-  readonly issuer?: Parameters0;
+  readonly issuer?: Partial<IssuerOptions>;
   readonly web?: Partial<StoredService>;
   readonly shop?: Partial<StoredService>;
 }
-
-type Parameters0 = NonNullable<globalThis.Parameters<typeof createHarness>[0]>;
 
 interface World {
   readonly harness: Harness;

@@ -179,6 +179,22 @@ describe('rotation by age', () => {
     expect((await kids(harness)).length).toBe(2);
   });
 
+  it('can wait while the storage takes no new key: the last one goes on signing', async () => {
+    const storage = memoryStorage();
+    const { harness, signedBy, first } = await scene({ ...options, storage: { ...storage } });
+    const addSigningKey = vi
+      .spyOn(harness.storage, 'addSigningKey')
+      .mockRejectedValue(new Error('read-only'));
+    harness.advance(DAY);
+    expect(await signedBy()).toBe(first);
+    expect(addSigningKey).toHaveBeenCalledTimes(1);
+    addSigningKey.mockRestore();
+    harness.advance(5);
+    expect((await kids(harness)).length).toBe(2);
+    harness.advance(300);
+    expect(await signedBy()).not.toBe(first);
+  });
+
   it('does not happen where it is left to commands', async () => {
     const { harness, first } = await scene({ keyRotationSeconds: false });
     harness.advance(3650 * DAY);

@@ -53,7 +53,7 @@ describe.each([JWT, OPAQUE])('a token: $format', (form) => {
 
   it('any text that a service, a scope or an actor may have comes back', async () => {
     const { tokens } = createRooms({ statusLists: false });
-    const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }).filter((s) => s.isWellFormed());
+    const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 });
     await fc.assert(
       fc.asyncProperty(text, text, fc.array(text, { minLength: 1, maxLength: 4 }), text, async (...texts) => {
         const [clientId, subject, audience, sub] = texts;

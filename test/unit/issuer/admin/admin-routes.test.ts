@@ -1,31 +1,40 @@
 import { describe, expect, it } from 'vitest';
-import { createIssuer } from '../../../src/issuer/index.ts';
-import { ADMIN_TOKEN, BILLING, createHarness, ISSUER, ORDERS, START_MS } from './harness.ts';
+import { createIssuer } from '../../../../src/issuer/index.ts';
+import { ADMIN_TOKEN, BILLING, ISSUER, ORDERS, START_MS } from '../harness.ts';
+import { createAdminHarness, SERVICE } from './support.ts';
 
-const SERVICE = { name: 'Billing', scopes: ['read'], resources: [ORDERS] };
 const STARTED = new Date(START_MS).toISOString();
 
 describe('creating a service', () => {
   it('answers 201 with a secret that is shown this once', async () => {
-    const harness = createHarness();
+    const harness = createAdminHarness();
     const input = { ...SERVICE, clientId: 'billing', description: 'sends invoices' };
     const { status, headers, body } = await harness.admin('POST', '/admin/services', input);
     expect(status).toBe(201);
     expect(headers.get('cache-control')).toBe('no-store');
     expect(headers.get('location')).toBe(`${ISSUER}/admin/services/billing`);
     const { clientSecret, ...shown } = body;
-    expect(clientSecret).toMatch(/^sas_[\w-]{49}$/);
+    expect(clientSecret).toMatch(/^sas_[0-9a-f]{64}[\w-]{6}$/);
+    expect(headers.get('etag')).toBe('"1"');
     expect(shown).toEqual({
       ...input,
+      serves: [],
+      authMethods: ['client_secret_basic', 'client_secret_post'],
+      tokenFormat: 'jwt',
+      dpopBound: false,
+      certificateBound: false,
+      federatedIdentities: [],
       secrets: [{ id: expect.any(String), hint: clientSecret.slice(-4), createdAt: STARTED }],
       createdAt: STARTED,
+      updatedAt: STARTED,
+      version: 1,
     });
     expect((await harness.admin('GET', '/admin/services/billing')).body).toEqual(shown);
     expect((await harness.admin('GET', '/admin/services')).body).toEqual({ services: [shown] });
   });
 
   it('finds a name where none is given, and drops repetitions', async () => {
-    const harness = createHarness();
+    const harness = createAdminHarness();
     const input = { name: 'Billing', scopes: ['read', 'read'], resources: [ORDERS, BILLING, ORDERS] };
     const { body } = await harness.admin('POST', '/admin/services', input);
     expect(body.clientId).toMatch(/^svc_[\w-]{22}$/);
@@ -34,7 +43,7 @@ describe('creating a service', () => {
   });
 
   it('answers 409 where the name is taken, also by a revoked service', async () => {
-    const harness = createHarness();
+    const harness = createAdminHarness();
     await harness.register({ clientId: 'billing' });
     const again = () => harness.admin('POST', '/admin/services', { ...SERVICE, clientId: 'billing' });
     expect((await again()).status).toBe(409);
@@ -42,11 +51,11 @@ describe('creating a service', () => {
     const { status, body, headers } = await again();
     expect(status).toBe(409);
     expect(headers.get('content-type')).toBe('application/problem+json');
-    expect(body).toMatchObject({ status: 409, title: 'Conflict' });
+    expect(body).toMatchObject({ status: 409, title: 'Conflict', code: 'client_id_taken' });
   });
 
   it('takes only resources that are known, if they were named', async () => {
-    const harness = createHarness({ resources: [BILLING] });
+    const harness = createAdminHarness({ resources: [BILLING] });
     expect(
       (await harness.admin('POST', '/admin/services', { ...SERVICE, resources: [BILLING] })).status,
     ).toBe(201);
@@ -76,12 +85,12 @@ describe('creating a service', () => {
     ['an endless identifier', { ...SERVICE, clientId: 'a'.repeat(201) }, 'clientId'],
     ['an identifier that is no text', { ...SERVICE, clientId: 1 }, 'clientId'],
   ])('refuses %s and says where', async (_, input, path) => {
-    const harness = createHarness();
+    const harness = createAdminHarness();
     const { status, headers, body } = await harness.admin('POST', '/admin/services', input);
     expect(status).toBe(400);
     expect(headers.get('content-type')).toBe('application/problem+json');
     expect(body.errors.map((fault: { path: string }) => fault.path)).toEqual([path]);
-    expect((await harness.storage.listServices()).length).toBe(0);
+    expect((await harness.storage.listServices({ limit: 10 })).length).toBe(0);
   });
 
   it.each([
@@ -94,14 +103,14 @@ describe('creating a service', () => {
     'isAdmin',
     'constructor',
   ])('threat 26: no mass assignment: %s is refused', async (member) => {
-    const harness = createHarness();
+    const harness = createAdminHarness();
     const { status } = await harness.admin('POST', '/admin/services', { ...SERVICE, [member]: 'x' });
     expect(status).toBe(400);
-    expect((await harness.storage.listServices()).length).toBe(0);
+    expect((await harness.storage.listServices({ limit: 10 })).length).toBe(0);
   });
 
   it('threat 12 and 26: __proto__ in the input is refused like any other unknown member', async () => {
-    const harness = createHarness();
+    const harness = createAdminHarness();
     const text = JSON.stringify(SERVICE).replace('{', '{"__proto__":{"clientId":"root"},');
     const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, 'content-type': 'application/json' };
     const { status } = await harness.call('/admin/services', { method: 'POST', headers, body: text });
@@ -118,7 +127,7 @@ describe('creating a service', () => {
     ['more than 64 KiB', 'application/json', JSON.stringify({ ...SERVICE, name: 'a'.repeat(70_000) }), 413],
   ])('threat 23: refuses %s', async (_, type, body, expected) => {
     const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, 'content-type': type };
-    const answer = await createHarness().call('/admin/services', { method: 'POST', headers, body });
+    const answer = await createAdminHarness().call('/admin/services', { method: 'POST', headers, body });
     expect(answer.status).toBe(expected);
     expect(answer.body).toMatchObject({ type: 'about:blank', status: expected, detail: expect.any(String) });
   });
@@ -126,7 +135,7 @@ describe('creating a service', () => {
 
 describe('reading and revoking', () => {
   it('an unknown service is 404', async () => {
-    const harness = createHarness();
+    const harness = createAdminHarness();
     for (const clientId of ['nobody', '__proto__', 'constructor']) {
       expect((await harness.admin('GET', `/admin/services/${clientId}`)).status).toBe(404);
       expect((await harness.admin('DELETE', `/admin/services/${clientId}`)).status).toBe(404);
@@ -136,7 +145,7 @@ describe('reading and revoking', () => {
   it.each(['__proto__', 'constructor', 'spiffe://x/y', 'a%2fb', '?#'])(
     'a service may be called %s',
     async (clientId) => {
-      const harness = createHarness();
+      const harness = createAdminHarness();
       const { headers } = await harness.admin('POST', '/admin/services', { ...SERVICE, clientId });
       const { status, body } = await harness.admin('GET', headers.get('location') ?? '');
       expect(status).toBe(200);
@@ -145,7 +154,7 @@ describe('reading and revoking', () => {
   );
 
   it('a revoked service stays on record, with the time of the first revocation', async () => {
-    const harness = createHarness();
+    const harness = createAdminHarness();
     await harness.register({ clientId: 'billing' });
     expect((await harness.admin('DELETE', '/admin/services/billing')).status).toBe(204);
     harness.advance(60);
@@ -155,7 +164,7 @@ describe('reading and revoking', () => {
   });
 
   it('a revoked service gets no tokens, and learns no more than an unknown one', async () => {
-    const harness = createHarness();
+    const harness = createAdminHarness();
     const service = await harness.register();
     await harness.admin('DELETE', `/admin/services/${service.clientId}`);
     const grant = { grant_type: 'client_credentials' };
@@ -166,7 +175,7 @@ describe('reading and revoking', () => {
   });
 
   it('what happens is reported', async () => {
-    const harness = createHarness();
+    const harness = createAdminHarness();
     await harness.register({ clientId: 'billing' });
     await harness.admin('DELETE', '/admin/services/billing');
     expect(harness.events.map(({ type }) => type)).toEqual([
@@ -186,14 +195,16 @@ describe('the admin token', () => {
   ];
 
   it.each(paths)('is needed for %s %s', async (method, path) => {
-    const harness = createHarness();
+    const harness = createAdminHarness();
     await harness.register({ clientId: 'x' });
     const none = await harness.call(path, { method });
     expect(none.status).toBe(401);
-    expect(none.headers.get('www-authenticate')).toBe('Bearer realm="service-auth admin"');
+    expect(none.headers.get('www-authenticate')).toBe(
+      'Bearer realm="service-auth admin", DPoP realm="service-auth admin", ' +
+        'algs="ES256 EdDSA Ed25519 ES384 ES512 PS256 RS256"',
+    );
     for (const authorization of [
       'Bearer wrong',
-      'Bearer',
       `Bearer ${ADMIN_TOKEN}x`,
       `Bearer ${ADMIN_TOKEN.slice(0, -1)}`,
       `Basic ${ADMIN_TOKEN}`,
@@ -209,17 +220,19 @@ describe('the admin token', () => {
 
   it('may come with its scheme in any case', async () => {
     const headers = { authorization: `bearer ${ADMIN_TOKEN}` };
-    expect((await createHarness().call('/admin/services', { headers })).status).toBe(200);
+    expect((await createAdminHarness().call('/admin/services', { headers })).status).toBe(200);
   });
 
-  it.each(paths)('without one in the options %s %s does not exist', async (method, path) => {
+  it.each(paths)('without one in the options none opens %s %s', async (method, path) => {
     const { fetch } = createIssuer({ issuer: ISSUER });
-    const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
-    expect((await fetch(new Request(`${ISSUER}${path}`, { method, headers }))).status).toBe(404);
+    for (const token of [ADMIN_TOKEN, 'undefined']) {
+      const headers = { authorization: `Bearer ${token}` };
+      expect((await fetch(new Request(`${ISSUER}${path}`, { method, headers }))).status).toBe(401);
+    }
   });
 
   it('an access token of a service does not do', async () => {
-    const harness = createHarness();
+    const harness = createAdminHarness();
     const token = await harness.token(await harness.register());
     const headers = { authorization: `Bearer ${token}` };
     expect((await harness.call('/admin/services', { headers })).status).toBe(401);

@@ -1,0 +1,242 @@
+/** What is to be reached, and whether the results reach it. */
+import { line, show } from './markdown.ts';
+import { figure, type Result } from './results.ts';
+
+interface Goal {
+  readonly text: string;
+  readonly limit: number;
+  /** @default 'at most' */
+  readonly bound?: 'at least';
+  readonly unit: string;
+  /** Undefined where it was not measured. */
+  readonly value: (results: readonly Result[]) => number | undefined;
+}
+
+const ratio = 'times the floor';
+const of =
+  (table: string, row: string, column: string) =>
+  (results: readonly Result[]): number | undefined =>
+    figure(results, table, row, column);
+
+const uncachedLimits = { ES256: 1.09, EdDSA: 1.05, RS256: 1.22, PS256: 1.17, HS256: 1.75 };
+
+/** The limit of CPU that a cached token may add to a request, in microseconds. */
+const addedLimits = { 'node:http': 3, Express: 3, Fastify: 3, Hono: 8, Koa: 3 };
+
+const goals: readonly Goal[] = [
+  ...Object.entries(uncachedLimits).map(
+    ([algorithm, limit]): Goal => ({
+      text: `Uncached, ${algorithm}`,
+      limit,
+      unit: '× the signature check',
+      value: of(`uncached ${algorithm}`, 'service-auth', ratio),
+    }),
+  ),
+  ...Object.keys(uncachedLimits).map(
+    (algorithm): Goal => ({
+      text: `Uncached, ${algorithm}, against the best peer`,
+      limit: 1,
+      unit: '× the best peer',
+      value: (results) => againstBest(results, `uncached ${algorithm}`, 'us', 'service-auth', Math.min),
+    }),
+  ),
+  {
+    text: 'Cached, 1,000 tokens, whole `authenticate`, over making the string',
+    limit: 0.7,
+    unit: 'us',
+    value: of('cached 1000', 'service-auth', 'us over the floor'),
+  },
+  {
+    text: 'Cached, 1,000 tokens, against the cache of fast-jwt',
+    limit: 6,
+    bound: 'at least',
+    unit: '× as fast',
+    value: (results) =>
+      quotient(
+        figure(results, 'cached 1000', 'fast-jwt, cache of', 'us'),
+        figure(results, 'cached 1000', 'service-auth', 'us'),
+      ),
+  },
+  {
+    text: 'Cached, 100,000 tokens',
+    limit: 2.5,
+    unit: 'us',
+    value: of('cached 100000', 'service-auth', 'us'),
+  },
+  ...Object.entries(addedLimits).flatMap(([framework, limit]): Goal[] => [
+    {
+      text: `${framework}, 1,000 tokens, throughput`,
+      limit: 0.95,
+      bound: 'at least',
+      unit: '× the open route',
+      value: of(`http ${framework}`, 'service-auth, 1,000', 'of the open route'),
+    },
+    {
+      text: `${framework}, 1,000 tokens, CPU added to a request`,
+      limit,
+      unit: 'us',
+      value: of(`http ${framework}`, 'service-auth, 1,000', 'CPU us over the open route'),
+    },
+  ]),
+  ...['Express', 'Fastify', 'Hono', 'Koa'].map(
+    (framework): Goal => ({
+      text: `${framework}, every token new, throughput`,
+      limit: 1.3,
+      bound: 'at least',
+      unit: '× the best peer',
+      value: (results) =>
+        againstBest(
+          results,
+          `http ${framework}`,
+          'requests/s',
+          'service-auth, every token new',
+          Math.max,
+          'every token new',
+        ),
+    }),
+  ),
+  ...[64, 1000].flatMap((tokens) =>
+    ['all cores', 'one core'].flatMap((cores): Goal[] => [
+      {
+        text: `Burst of ${tokens}, ${cores}, loop blocked beyond the open route`,
+        limit: 1,
+        unit: 'ms',
+        value: (results) => {
+          const column = 'loop blocked, ms at most';
+          const table = `burst of ${tokens}, ${cores}`;
+          const own = figure(results, table, 'service-auth', column);
+          const open = figure(results, table, 'floor', column);
+          return own === undefined || open === undefined ? undefined : own - open;
+        },
+      },
+      {
+        text: `Burst of ${tokens}, ${cores}, p99`,
+        limit: 1,
+        unit: '× that of jose, all in the pool',
+        value: (results) =>
+          quotient(
+            figure(results, `burst of ${tokens}, ${cores}`, 'service-auth', 'p99 ms'),
+            figure(results, `burst of ${tokens}, ${cores}`, 'jose, all in the pool', 'p99 ms'),
+          ),
+      },
+    ]),
+  ),
+  {
+    text: 'DPoP request, token and key known',
+    limit: 1.1,
+    unit: '× one signature check and SHA-256',
+    value: of('dpop', 'service-auth', ratio),
+  },
+  {
+    text: 'A proof recorded among 1,000,000',
+    limit: 1,
+    unit: 'us',
+    value: of('replay 1000000', 'service-auth', 'us'),
+  },
+  {
+    text: '`authedFetch`, token in memory',
+    limit: 1.03,
+    unit: '× fetch with a header',
+    value: of('outbound, fetch', 'service-auth, authedFetch', ratio),
+  },
+  {
+    text: '`service-auth/undici`, calls a second',
+    limit: 4,
+    bound: 'at least',
+    unit: '× the best peer',
+    value: (results) => {
+      const against = againstBest(results, 'outbound, fetch', 'us', 'service-auth/undici', Math.min);
+      return quotient(1, against);
+    },
+  },
+  ...['service-auth, authedFetch', 'service-auth/undici'].map(
+    (name): Goal => ({
+      text: `1,000 first calls at once, \`${name}\``,
+      limit: 1,
+      unit: 'token requests',
+      value: of('outbound, first calls', name, 'token requests'),
+    }),
+  ),
+  {
+    text: 'Introspection of a new token',
+    limit: 1.3,
+    unit: '× a bare POST of undici',
+    value: of('introspection', 'service-auth', ratio),
+  },
+  {
+    text: '1,000 requests at once with one new opaque token',
+    limit: 1,
+    unit: 'calls',
+    value: of('introspection, one token', 'service-auth', 'calls'),
+  },
+  {
+    text: 'A cached token beyond its own length',
+    limit: 1500,
+    unit: 'bytes',
+    value: of('memory', 'service-auth, a cached token', 'bytes each'),
+  },
+  ...['jwt', 'opaque'].map(
+    (kind): Goal => ({
+      text: `1,000,000 distinct bad tokens, ${kind}`,
+      limit: 20,
+      unit: 'MB',
+      value: of('memory', `service-auth, distinct bad tokens, ${kind}`, 'MB in all'),
+    }),
+  ),
+  {
+    text: "`import 'service-auth'` over an empty module",
+    limit: 25,
+    unit: 'ms',
+    value: of('imports', 'service-auth', 'ms over the empty module'),
+  },
+  {
+    text: 'Inbound core for workerd',
+    limit: 20,
+    unit: 'kB gzipped',
+    value: of('bundles', 'service-auth, inbound', 'kB gzipped'),
+  },
+  ...['in memory', 'on disk'].map(
+    (storage): Goal => ({
+      text: `Issuer, tokens on one core, ${storage}`,
+      limit: 2500,
+      bound: 'at least',
+      unit: 'a second',
+      value: of('issuer, tokens', `service-auth, ${storage}`, 'a second'),
+    }),
+  ),
+];
+
+export function renderGoals(results: readonly Result[]): string {
+  const rows = goals.map(({ text, limit, bound = 'at most', unit, value }) => {
+    const measured = value(results);
+    const goal = `${bound} ${show(limit)} ${unit}`;
+    if (measured === undefined) return line([text, goal, '–', 'not measured']);
+    const isReached = bound === 'at most' ? measured <= limit : measured >= limit;
+    const off = Math.abs(measured / limit - 1) * 100;
+    return line([text, goal, show(measured), isReached ? 'reached' : `**missed by ${off.toFixed(0)} %**`]);
+  });
+  return [line(['What to reach', 'Goal', 'Measured', '']), line(['---', '---', '---:', '---']), ...rows].join(
+    '\n',
+  );
+}
+
+function quotient(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? undefined : one / other;
+}
+
+/** Our own figure against the best of those that are neither ours nor the floor. */
+function againstBest(
+  results: readonly Result[],
+  table: string,
+  column: string,
+  own: string,
+  best: (...values: number[]) => number,
+  ending = '',
+): number | undefined {
+  const rows = results.find((result) => result.table === table)?.rows ?? [];
+  const peers = rows
+    .filter(({ name }) => !/^(floor|service-auth)/.test(name) && name.endsWith(ending))
+    .map(({ figures }) => figures[column] ?? Number.NaN);
+  if (peers.length === 0) return undefined;
+  return quotient(figure(results, table, own, column), best(...peers));
+}

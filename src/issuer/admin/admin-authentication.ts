@@ -1,0 +1,168 @@
+/** Who may use the admin API: whoever has the admin token, or an access token of this issuer for it. */
+
+import { accessTokenHash } from '../../shared/dpop.ts';
+import { createDpopNonces } from '../../shared/dpop-nonces.ts';
+import { createProofVerifier, type HeldProof } from '../../shared/dpop-proof.ts';
+import { Fault } from '../../shared/fault.ts';
+import { readClientCertificate } from '../clients/client-certificate.ts';
+import { deriveKey } from '../clients/secrets.ts';
+import type { IssuerContext } from '../context.ts';
+import { proofAlgorithms } from '../grants/sender-constraint.ts';
+import type { Incoming } from '../http/incoming.ts';
+import type { AccessTokenClaims } from '../tokens/access-tokens.ts';
+import { refuse } from './problems.ts';
+
+/** The scope that access tokens need. */
+export const ADMIN_SCOPE = 'services:admin';
+/** The actor of whoever has the admin token. */
+const BOOTSTRAP = 'admin';
+
+/** Gives the name of the one who asks, for the audit log, or the refusal. */
+export type AdminAuthentication = (incoming: Incoming) => Promise<{ readonly actor: string } | Response>;
+
+type Scheme = 'Bearer' | 'DPoP';
+
+interface Refusal {
+  readonly error:
+    | 'invalid_token'
+    | 'invalid_dpop_proof'
+    | 'use_dpop_nonce'
+    | 'insufficient_scope'
+    | undefined;
+  readonly description: string;
+  readonly scheme?: Scheme;
+  readonly clientId?: string;
+}
+
+const MAX_PROOF_AGE_SECONDS = 60;
+const TOLERANCE_SECONDS = 5;
+const NONCE_SECONDS = 300;
+
+/** Made once: it keeps the keys that proofs came with. */
+export function createAdminAuthentication(context: IssuerContext): AdminAuthentication {
+  const { settings, secrets, tokens, emit } = context;
+  const { issuer, baseUrl, storage, adminToken, now } = settings;
+  const { origin } = new URL(baseUrl);
+  const nonceSecret = Buffer.from(deriveKey(settings.secretKey, 'DPoP nonces')).toString('base64url');
+  const nonces = settings.dpopNonce
+    ? createDpopNonces({ secrets: [nonceSecret], lifetimeSeconds: NONCE_SECONDS, now })
+    : undefined;
+  const verifyProof = createProofVerifier({
+    algorithms: proofAlgorithms,
+    maxAgeSeconds: MAX_PROOF_AGE_SECONDS,
+    toleranceSeconds: TOLERANCE_SECONDS,
+    nonces,
+    now,
+  });
+
+  async function judge(incoming: Incoming): Promise<string | Refusal> {
+    const authorization = incoming.request.headers.get('authorization');
+    const [, schemeName = '', token = ''] = /^([A-Za-z]+) +([\x21-\x7e]+)$/.exec(authorization ?? '') ?? [];
+    const scheme = schemes.get(schemeName.toLowerCase());
+    // RFC 6750 section 3.1: no error code where no such credentials came.
+    if (scheme === undefined) return { error: undefined, description: 'no token was sent' };
+    const isBootstrap = adminToken !== undefined && secrets.same(adminToken, token);
+    if (isBootstrap && scheme === 'Bearer') return BOOTSTRAP;
+    const claims = await tokens.readActive(token);
+    if (claims === undefined || !claims.audience.includes(issuer)) {
+      return {
+        error: 'invalid_token',
+        description: 'the token is wrong, expired, revoked or for others',
+        scheme,
+      };
+    }
+    const { clientId } = claims;
+    const proof = await checkBinding(incoming, scheme, token, claims);
+    if (isRefusal(proof)) return { ...proof, scheme, clientId };
+    if (!claims.scope?.split(' ').includes(ADMIN_SCOPE)) {
+      return {
+        error: 'insufficient_scope',
+        description: `the scope ${ADMIN_SCOPE} is missing`,
+        scheme,
+        clientId,
+      };
+    }
+    // Last of all: a proof that is refused for another reason may be sent again.
+    if (proof !== undefined && !(await useProof(proof))) {
+      emit?.({ type: 'dpop.replay', issuer, clientId, jkt: proof.jkt });
+      return { error: 'invalid_dpop_proof', description: 'the DPoP proof was used before', scheme, clientId };
+    }
+    return clientId;
+  }
+
+  /** What the token is bound to must be shown (RFC 9449 section 7, RFC 8705 section 3). */
+  async function checkBinding(
+    incoming: Incoming,
+    scheme: Scheme,
+    token: string,
+    { confirmation }: AccessTokenClaims,
+  ): Promise<HeldProof | Refusal | undefined> {
+    const thumbprint = confirmation?.['x5t#S256'];
+    if (thumbprint !== undefined && readClientCertificate(settings, incoming)?.thumbprint !== thumbprint) {
+      return { error: 'invalid_token', description: 'the token is bound to another TLS certificate' };
+    }
+    const jkt = confirmation?.jkt;
+    if ((jkt !== undefined) !== (scheme === 'DPoP')) {
+      return { error: 'invalid_token', description: 'the token was sent with the wrong scheme' };
+    }
+    return jkt === undefined ? undefined : checkProof(incoming, token, jkt);
+  }
+
+  async function checkProof({ request }: Incoming, token: string, jkt: string): Promise<HeldProof | Refusal> {
+    const held = await verifyProof({
+      proof: request.headers.get('dpop'),
+      method: request.method,
+      // Neither Host nor forwarded headers have a say: all but the path is configured.
+      url: `${origin}${new URL(request.url).pathname}`,
+      accessTokenHash: await accessTokenHash(token),
+      jkt,
+    });
+    if (!(held instanceof Fault)) return held;
+    const needsNonce = held.reason === 'missing_nonce' || held.reason === 'wrong_nonce';
+    return needsNonce
+      ? { error: 'use_dpop_nonce', description: 'the DPoP proof needs a fresh nonce of this issuer' }
+      : { error: 'invalid_dpop_proof', description: 'the DPoP proof is missing or wrong' };
+  }
+
+  function useProof({ jkt, jti, expiresAt }: HeldProof): Promise<boolean> {
+    return storage.useOnce(secrets.fingerprint('admin DPoP proof', JSON.stringify([jkt, jti])), expiresAt);
+  }
+
+  return async (incoming) => {
+    const outcome = await judge(incoming);
+    if (typeof outcome === 'string') return { actor: outcome };
+    const { error, description, clientId } = outcome;
+    emit?.({
+      type: 'issuer.request_refused',
+      endpoint: 'admin',
+      error: error ?? 'invalid_token',
+      description,
+      clientId,
+    });
+    const headers = {
+      'www-authenticate': challengesFor(outcome),
+      ...(nonces !== undefined && { 'dpop-nonce': await nonces.current() }),
+    };
+    const code = error === 'insufficient_scope' ? error : 'invalid_token';
+    return refuse(code, { detail: description, headers });
+  };
+}
+
+const schemes: ReadonlyMap<string, Scheme> = new Map([
+  ['bearer', 'Bearer'],
+  ['dpop', 'DPoP'],
+]);
+
+function isRefusal(value: HeldProof | Refusal | undefined): value is Refusal {
+  return value !== undefined && 'error' in value;
+}
+
+/** RFC 6750 section 3, RFC 9449 section 7.1: both schemes, the error with the one that was used. */
+function challengesFor({ error, scheme: used }: Refusal): string {
+  const challenge = (scheme: Scheme, more = ''): string => {
+    const fault = error === undefined || scheme !== used ? '' : `, error="${error}"`;
+    const scope = fault !== '' && error === 'insufficient_scope' ? `, scope="${ADMIN_SCOPE}"` : '';
+    return `${scheme} realm="service-auth admin"${fault}${scope}${more}`;
+  };
+  return `${challenge('Bearer')}, ${challenge('DPoP', `, algs="${proofAlgorithms.join(' ')}"`)}`;
+}
