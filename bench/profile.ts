@@ -85,7 +85,8 @@ async function profile({ path, contender, create, ...work }: HotPath): Promise<P
     }
   }
   session.disconnect();
-  for (const idle of ['(idle)', '(program)', '(root)']) selfTimes.delete(idle);
+  // Not of the path: waiting, and the profiler's own work.
+  for (const other of ['(idle)', '(program)', '(root)', 'dispatch']) selfTimes.delete(other);
   const total = [...selfTimes.values()].reduce((sum, time) => sum + time, 0);
   const lines = [...selfTimes]
     .map(([place, time]) => ({ place, share: Number((time / total).toFixed(4)) }))

@@ -39,10 +39,8 @@ export function forwardedAddress(headers: Headers, isTrusted: IsTrusted): string
   const elements = readElements(headers.get('forwarded'));
   if (elements === undefined) return undefined;
   const standard = elements.map((pairs) => nodeAddress(pairs.get('for')));
-  const list = headers.get('x-forwarded-for');
-  // The end, which the last proxy wrote, is what counts: a list without it is none.
-  if (list !== null && list !== undefined && list.length > LONGEST) return undefined;
-  const custom = listOf(list).map(withoutPort);
+  const custom = listOf(headers.get('x-forwarded-for'))?.map(withoutPort);
+  if (custom === undefined) return undefined;
   const said = [standard, custom].flatMap((hops) => hops[outermost(hops, isTrusted)] ?? []);
   return new Set(said).size === 1 ? said[0] : undefined;
 }
@@ -78,13 +76,13 @@ function readElements(header: string | null | undefined): readonly ReadonlyMap<s
 
 /** Lists of the same length as X-Forwarded-For grew along with it; a single value is that of the last writer. */
 function readCustom(headers: Headers, isTrusted: IsTrusted): Forwarded | undefined {
-  const [hops, protos, hosts, ports] = ['for', 'proto', 'host', 'port'].map((name) =>
-    listOf(headers.get(`x-forwarded-${name}`)),
-  );
-  const at = outermost(hops ?? [], isTrusted);
-  const values = [protos, hosts, ports].map((list = []) => {
-    if (list.length <= 1) return list[0];
-    return list.length === hops?.length ? list[at] : null;
+  const hops = listOf(headers.get('x-forwarded-for'));
+  if (hops === undefined) return undefined;
+  const at = outermost(hops, isTrusted);
+  const values = ['proto', 'host', 'port'].map((name) => {
+    const list = listOf(headers.get(`x-forwarded-${name}`));
+    if (list !== undefined && list.length <= 1) return list[0];
+    return list?.length === hops.length ? list[at] : null;
   });
   if (values.includes(null) || values.includes('')) return undefined;
   const [proto, host, port] = values as (string | undefined)[];
@@ -93,12 +91,10 @@ function readCustom(headers: Headers, isTrusted: IsTrusted): Forwarded | undefin
   return { proto, host: `${host}:${port}` };
 }
 
-function listOf(header: string | null | undefined): readonly string[] {
+/** `undefined` for a list that is too long: its end, which the last proxy wrote, is what counts. */
+function listOf(header: string | null | undefined): readonly string[] | undefined {
   if (header === null || header === undefined) return [];
-  return header
-    .slice(0, LONGEST)
-    .split(',')
-    .map((item) => item.trim());
+  return header.length > LONGEST ? undefined : header.split(',').map((item) => item.trim());
 }
 
 /** Each hop names who came to it: as long as that is a trusted proxy too, the one before it knows more. */

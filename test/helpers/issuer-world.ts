@@ -44,7 +44,9 @@ export interface Party {
   readonly key: PartyKey;
   /** A token of the cluster that it runs in. */
   assertion(claims?: object): Promise<string>;
-  /** Presents its certificate, if the issuer speaks TLS. */
+  /** In PEM; empty unless the issuer speaks TLS. */
+  readonly certificate: string;
+  /** Presents the certificate, if the issuer speaks TLS. */
   readonly fetch: FetchFunction;
 }
 
@@ -96,9 +98,8 @@ export async function startIssuerWorld({ tls = false, ...options }: WorldOptions
   });
   published.set('/cluster', { keys: [cluster.publicJwk] });
 
-  async function fetchAs(name: string, signer = authority): Promise<FetchFunction> {
-    if (authority === undefined || signer === undefined) return fetch;
-    const { key, cert } = await signer.issue(name);
+  function fetchWith({ key, cert }: Certificate): FetchFunction {
+    if (authority === undefined) return fetch;
     const write = (kind: string, text: string): string => {
       const path = join(directory, `${randomUUID()}.${kind}`);
       writeFileSync(path, text);
@@ -106,6 +107,10 @@ export async function startIssuerWorld({ tls = false, ...options }: WorldOptions
     };
     const caFile = write('ca', authority.cert);
     return tlsFetch({ certFile: write('crt', cert), keyFile: write('key', key), caFile });
+  }
+
+  async function fetchAs(name: string, signer = authority): Promise<FetchFunction> {
+    return signer === undefined ? fetch : fetchWith(await signer.issue(name));
   }
 
   const neutral = await fetchAs('nobody.internal');
@@ -135,6 +140,7 @@ export async function startIssuerWorld({ tls = false, ...options }: WorldOptions
       ...credentials[way],
       ...more,
     });
+    const { key: tlsKey, cert } = (await authority?.issue(host)) ?? { key: '', cert: '' };
     return {
       clientId,
       way,
@@ -142,7 +148,8 @@ export async function startIssuerWorld({ tls = false, ...options }: WorldOptions
       key,
       assertion: (claims) =>
         signAssertion(cluster, { iss: remote.url, sub: subject, aud: server.url, ...claims }),
-      fetch: await fetchAs(host),
+      certificate: cert,
+      fetch: fetchWith({ key: tlsKey, cert }),
     };
   }
 

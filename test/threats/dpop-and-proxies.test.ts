@@ -333,6 +333,14 @@ describe('threat 20: hosts and forwarded headers', () => {
         'x-forwarded-proto': 'https',
       },
     ],
+    [
+      'a list so long that its end is out of sight',
+      {
+        'x-forwarded-for': `${'192.0.2.1, '.repeat(500)}192.0.2.9`,
+        'x-forwarded-proto': 'https',
+        'x-forwarded-host': 'orders.example',
+      },
+    ],
     ['an unknown scheme', { 'x-forwarded-host': 'orders.example', 'x-forwarded-proto': 'javascript' }],
     ['a host with a path', { 'x-forwarded-host': 'orders.example/orders?x=', 'x-forwarded-proto': 'https' }],
     ['a host with a user', { 'x-forwarded-host': 'user@orders.example', 'x-forwarded-proto': 'https' }],

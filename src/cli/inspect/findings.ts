@@ -64,7 +64,7 @@ export interface Inspection {
 }
 
 export function findingsOf(inspection: Inspection): readonly Finding[] {
-  const { judgement, introspected, decoded } = inspection;
+  const { judgement, introspected } = inspection;
   const complaints = [...judgement.complaints, ...introspectionComplaints(introspected)];
   const reached = reachedCheck(judgement);
   return checks
@@ -76,11 +76,12 @@ export function findingsOf(inspection: Inspection): readonly Finding[] {
         (one) => one !== undefined && (checkOf[one.reason] ?? 'policy') === check,
       );
       if (undecided !== undefined) return [{ check, status: 'undecided', found: undecided.message }];
-      // What introspection says does not hang on what was found in the token before.
-      const isAsked = check === 'introspection' && decoded.kind === 'jwt';
-      if (checks.indexOf(check) > reached && !isAsked) {
-        return [{ check, status: 'skipped', found: 'not reached' }];
-      }
+      // Besides a JWT's own verification introspection stands for itself, if it came to be asked.
+      const isReached =
+        check === 'introspection' && introspected !== undefined
+          ? introspected.caller !== undefined
+          : checks.indexOf(check) <= reached;
+      if (!isReached) return [{ check, status: 'skipped', found: 'not reached' }];
       return [passed(check, inspection)];
     });
 }

@@ -1,6 +1,6 @@
 /** Creates what a seed names and is not there yet. What is there stays as it is; differences are said. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecrets } from '../../issuer/clients/secrets.ts';
 import {
@@ -8,8 +8,10 @@ import {
   createAdminClient,
   type IssuerServer,
   type NewResource,
+  type Service,
 } from '../../issuer/index.ts';
 import { hasStatus } from '../admin-client.ts';
+import { keepSecret } from '../services/secret-file.ts';
 import type { Seed, SeedService } from './seed.ts';
 import type { ChosenStorage } from './storage-choice.ts';
 
@@ -62,17 +64,22 @@ async function plantService(
   planting: Planting,
 ): Promise<readonly SeedNews[]> {
   const { clientId, registration, clientSecret } = service;
-  try {
-    const created = await client.services.create(registration);
-    const made = created.clientSecret;
-    if (clientSecret !== undefined && made !== undefined)
+  const { seedSecrets } = planting;
+  let existing = await findService(client, clientId);
+  if (existing === undefined) {
+    const isMade = clientSecret === undefined && seedSecrets !== undefined;
+    const path = isMade ? await fileOf(seedSecrets, clientId) : undefined;
+    try {
+      const { clientSecret: made } = await keepSecret(path, () => client.services.create(registration));
+      if (clientSecret === undefined || made === undefined) return [created(clientId, made, path)];
       await replaceSecret(client, service, clientSecret, planting);
-    return await tellCreated(clientId, clientSecret === undefined ? made : undefined, planting.seedSecrets);
-  } catch (error) {
-    // Another instance, or this one before: one is enough.
-    if (!hasStatus(error, 409)) throw seedError(`service ${clientId}`, error);
+      return [created(clientId, undefined, undefined)];
+    } catch (error) {
+      // Another instance was faster.
+      if (!hasStatus(error, 409)) throw seedError(`service ${clientId}`, error);
+      existing = await client.services.get(clientId);
+    }
   }
-  const existing = await client.services.get(clientId);
   const news = difference('service', clientId, registration, existing);
   if (existing.revokedAt !== undefined)
     return [...news, tell('revoked', 'service', clientId, 'it is revoked')];
@@ -114,24 +121,28 @@ async function hasSecret(
   return service !== undefined && match(clientId, secret, service.secrets, Date.now()) !== undefined;
 }
 
-async function tellCreated(
-  clientId: string,
-  made: string | undefined,
-  directory: string | undefined,
-): Promise<readonly SeedNews[]> {
+async function findService(client: AdminClient, clientId: string): Promise<Service | undefined> {
+  try {
+    return await client.services.get(clientId);
+  } catch (error) {
+    if (hasStatus(error, 404)) return undefined;
+    throw error;
+  }
+}
+
+async function fileOf(directory: string, clientId: string): Promise<string> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  return join(directory, encodeURIComponent(clientId));
+}
+
+function created(clientId: string, made: string | undefined, secretFile: string | undefined): SeedNews {
   const event = 'seed.service_created';
   const text = `seed: created service ${clientId}`;
-  if (made === undefined) return [{ event, members: { clientId }, text }];
-  if (directory === undefined) {
-    return [
-      { event, members: { clientId, clientSecret: made }, text: `${text}; secret, shown once: ${made}` },
-    ];
+  if (made === undefined) return { event, members: { clientId }, text };
+  if (secretFile !== undefined) {
+    return { event, members: { clientId, secretFile }, text: `${text}; its secret is in ${secretFile}` };
   }
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  const secretFile = join(directory, encodeURIComponent(clientId));
-  // Not over what is there: it may be somebody's key.
-  await writeFile(secretFile, `${made}\n`, { mode: 0o600, flag: 'wx' });
-  return [{ event, members: { clientId, secretFile }, text: `${text}; its secret is in ${secretFile}` }];
+  return { event, members: { clientId, clientSecret: made }, text: `${text}; secret, shown once: ${made}` };
 }
 
 function difference(

@@ -35,7 +35,7 @@ async function openNew(path: string): Promise<FileHandle> {
     return await open(path, 'wx', 0o600);
   } catch (error) {
     throw new UsageError(
-      `--secret-file: no new file can be made: ${path} (${errorCode(error) ?? 'unknown'})`,
+      `a new file for the secret cannot be made: ${path} (${errorCode(error) ?? 'unknown'})`,
     );
   }
 }

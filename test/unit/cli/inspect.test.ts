@@ -184,6 +184,17 @@ describe('service-auth inspect', () => {
     expect(failures[0]?.hint).toContain('--introspect');
   });
 
+  it('says nothing of an introspection that was not made', async () => {
+    const environment = { SERVICE_AUTH_CLIENT_ID: 'orders', SERVICE_AUTH_CLIENT_SECRET: 'canary' };
+    const { code, of } = await inspect(
+      await token({ iss: 'https://other.example' }),
+      ['--introspect'],
+      environment,
+    );
+    expect(code).toBe(1);
+    expect(of('introspection')).toMatchObject({ status: 'skipped' });
+  });
+
   it('an issuer that is out of reach leaves it undecided', async () => {
     const far = 'http://127.0.0.1:9';
     const args = ['inspect', '--issuer', far, '-'];

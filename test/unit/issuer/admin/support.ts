@@ -31,7 +31,11 @@ export function createAdminHarness(options: Partial<IssuerOptions> = {}): AdminH
     judge ??= harness.call(`${base}/admin/openapi.json`).then(({ body }) => createJudge(body));
     const url = new URL(path, `${base}/`);
     const answer = await readAnswer(await issuer.fetch(new Request(url, init), connection));
-    (await judge)(init.method ?? 'GET', url.pathname.slice(new URL(base).pathname.replace(/\/$/, '').length), answer);
+    (await judge)(
+      init.method ?? 'GET',
+      url.pathname.slice(new URL(base).pathname.replace(/\/$/, '').length),
+      answer,
+    );
     return answer;
   }
 

@@ -17,7 +17,10 @@ describe('a patch', () => {
     const harness = await createBilling();
     const { body: before } = await harness.admin('GET', PATH);
     harness.advance(60);
-    const { status, headers, body } = await harness.admin('PATCH', PATH, { name: 'Invoices', dpopBound: true });
+    const { status, headers, body } = await harness.admin('PATCH', PATH, {
+      name: 'Invoices',
+      dpopBound: true,
+    });
     expect([status, headers.get('etag')]).toEqual([200, '"2"']);
     const updatedAt = new Date(START_MS + 60_000).toISOString();
     expect(body).toEqual({ ...before, name: 'Invoices', dpopBound: true, version: 2, updatedAt });
@@ -92,7 +95,10 @@ describe('a patch', () => {
 
   it('that changes nothing makes no version and no entry', async () => {
     const harness = await createBilling();
-    const { status, body } = await harness.admin('PATCH', PATH, { name: 'Billing', resources: [ORDERS, ORDERS] });
+    const { status, body } = await harness.admin('PATCH', PATH, {
+      name: 'Billing',
+      resources: [ORDERS, ORDERS],
+    });
     expect([status, body.version]).toEqual([200, 1]);
     expect((await auditOf(harness)).length).toBe(1);
   });
