@@ -69,6 +69,16 @@ function isAnswer(value: unknown): value is { json(): Promise<{ error?: string }
   return typeof value === 'object' && value !== null && 'json' in value && typeof value.json === 'function';
 }
 
+interface PeerRequest extends Omit<RequestInit, 'body'> {
+  readonly body: BodyInit | Uint8Array | null | undefined;
+}
+
+/** The party's `fetch` as the libraries take it: they say `undefined` where there is no body. */
+export function fetchOf({ fetch }: Party): (url: string, request: PeerRequest) => Promise<Response> {
+  return (url, { body = null, ...init }) =>
+    fetch(url, { ...init, body: body instanceof Uint8Array ? body.slice() : body });
+}
+
 export function parameters(pairs: Readonly<Record<string, string | readonly string[]>>): URLSearchParams {
   return new URLSearchParams(
     Object.entries(pairs).flatMap(([name, values]) => [values].flat().map((value) => [name, value])),

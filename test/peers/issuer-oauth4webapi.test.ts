@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   CLIENT_CREDENTIALS,
   type Connect,
+  fetchOf,
   type PeerOptions,
   parameters,
   peerSuite,
@@ -50,7 +51,7 @@ async function withNonce<T>(attempt: () => Promise<T>): Promise<T> {
 }
 
 const connect: Connect = async (world, party, options = {}) => {
-  const send = { [oauth.customFetch]: party.fetch, [oauth.allowInsecureRequests]: world.tls === undefined };
+  const send = { [oauth.customFetch]: fetchOf(party), [oauth.allowInsecureRequests]: world.tls === undefined };
   const issuer = new URL(world.url);
   const metadata = await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...send });
   const server = await oauth.processDiscoveryResponse(issuer, metadata);

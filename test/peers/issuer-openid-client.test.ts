@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   CLIENT_CREDENTIALS,
   type Connect,
+  fetchOf,
   type PeerOptions,
   parameters,
   peerSuite,
@@ -48,7 +49,7 @@ const connect: Connect = async (world, party, options = {}) => {
     authenticationOf(party, options),
     {
       algorithm: 'oauth2',
-      [client.customFetch]: party.fetch,
+      [client.customFetch]: fetchOf(party),
       execute: [
         ...(world.tls === undefined ? [client.allowInsecureRequests] : []),
         ...(options.signed ? [client.enableNonRepudiationChecks] : []),

@@ -3,6 +3,7 @@ import type * as z from 'zod';
 import type { InputFault } from '../http/http-answers.ts';
 import type { Incoming, IssuerRequest, PathParameters } from '../http/incoming.ts';
 import { readJson } from '../http/request-body.ts';
+import { bare } from './bare.ts';
 import { type ProblemCode, refuse } from './problems.ts';
 
 export type AdminMethod = 'GET' | 'POST' | 'PATCH' | 'DELETE';
@@ -101,7 +102,7 @@ function readQuery({ url }: IssuerRequest): unknown {
 /** The input as the schema gives it, or the refusal that says what is wrong where. */
 export function judge<T>(schema: z.ZodType<T>, input: unknown): T | Response {
   const { success, data, error } = schema.safeParse(input);
-  return success ? data : refuse('invalid_input', { errors: toInputFaults(error) });
+  return success ? bare(data) : refuse('invalid_input', { errors: toInputFaults(error) });
 }
 
 const MOST_FAULTS = 20;

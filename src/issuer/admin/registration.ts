@@ -1,6 +1,7 @@
 /** Services as they are registered and changed. Members that are not named here are refused. */
 import * as z from 'zod';
 import { type AuthMethod, authMethods, type Registration } from '../storage/records.ts';
+import { bare } from './bare.ts';
 import { federatedIdentities, keySet, tlsClientName, tlsClientNamePatch } from './credentials.ts';
 import { clientId, line, resourceUris, scopes, secureUrl } from './texts.ts';
 
@@ -30,7 +31,7 @@ const members = z.strictObject({
 type Input = z.output<typeof members>;
 
 /** A service to be registered; what is not given is filled in. */
-export const newService = members.superRefine(checkTogether).transform(complete);
+export const newService = members.transform(bare).superRefine(checkTogether).transform(complete);
 
 export interface RegistrationInput extends Registration {
   readonly clientId: string | undefined;
