@@ -1,11 +1,17 @@
 /** `npm start`: an issuer, four protected services, a worker that calls them, each its own process. */
 import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { startIssuer, startScript, stopAll } from './processes.ts';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createAdminClient } from 'service-auth/issuer';
+import { type Issuer, startIssuer, startScript, stopAll } from './processes.ts';
 
 const adminToken = randomBytes(32).toString('base64url');
 const orders = 'https://orders.example';
+const data = mkdtempSync(join(tmpdir(), 'service-auth-demo-'));
+const resources = ['--resource', orders, '--resource', 'https://stock.example'];
 const started = performance.now();
 let failed = 0;
 let passed = 0;
@@ -29,31 +35,80 @@ async function step<T>(title: string, work: () => Promise<T>, detailOf: (result:
   }
 }
 
-async function createService(issuerUrl: string, clientId: string): Promise<string> {
-  const scopes = ['orders:read', 'orders:write'];
-  const response = await fetch(`${issuerUrl}/admin/services`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ clientId, name: clientId, scopes, resources: [orders, 'https://stock.example'] }),
+async function createService(admin: Admin, clientId: string): Promise<string> {
+  const { clientSecret } = await admin.services.create({
+    clientId,
+    name: clientId,
+    scopes: ['orders:read', 'orders:write'],
+    resources: [orders, 'https://stock.example'],
   });
-  const { clientSecret } = (await response.json()) as { clientSecret?: string };
-  if (response.status !== 201 || clientSecret === undefined) throw new Error(`answered ${response.status}`);
+  if (clientSecret === undefined) throw new Error('no secret was shown');
   return clientSecret;
 }
 
+type Admin = ReturnType<typeof createAdminClient>;
+
+/** The status of a token request with a secret. */
+async function tokenStatus(issuerUrl: string, clientId: string, clientSecret: string): Promise<number> {
+  const response = await fetch(`${issuerUrl}/token`, {
+    method: 'POST',
+    body: new URLSearchParams({
+      grant_type: 'client_credentials',
+      client_id: clientId,
+      client_secret: clientSecret,
+      resource: orders,
+    }),
+  });
+  await response.arrayBuffer();
+  return response.status;
+}
+
+/** Kills the issuer and starts it again on what it had written: same keys, same secrets. */
+async function restart(issuer: Issuer, secret: string): Promise<Issuer> {
+  const keysOf = async (url: string): Promise<string> => (await fetch(`${url}/jwks`)).text();
+  const before = await keysOf(issuer.url);
+  await issuer.kill();
+  const { port } = new URL(issuer.url);
+  const again = await startIssuer(adminToken, ['--data', data, '--port', port, ...resources]);
+  if ((await keysOf(again.url)) !== before) throw new Error('the keys are others');
+  const status = await tokenStatus(again.url, 'billing', secret);
+  if (status !== 200) throw new Error(`the old secret is answered ${status}`);
+  return again;
+}
+
+async function rotateSecret(admin: Admin, issuerUrl: string, old: string): Promise<void> {
+  const { clientSecret } = await admin.secrets.create('reporting', { expireOthersInSeconds: 3600 });
+  for (const secret of [old, clientSecret]) {
+    const status = await tokenStatus(issuerUrl, 'reporting', secret);
+    if (status !== 200) throw new Error(`a live secret is answered ${status}`);
+  }
+}
+
+async function revokeReporting(admin: Admin, issuerUrl: string, secret: string): Promise<void> {
+  await admin.services.revoke('reporting');
+  const status = await tokenStatus(issuerUrl, 'reporting', secret);
+  if (status !== 401) throw new Error(`it is answered ${status}`);
+}
+
 async function run(): Promise<void> {
-  const issuer = await step(
+  const first = await step(
     'issuer',
-    () => startIssuer(adminToken, ['--resource', orders, '--resource', 'https://stock.example']),
-    ({ url }) => url,
+    () => startIssuer(adminToken, ['--data', data, '--port', '0', ...resources]),
+    ({ url }) => `${url}, data on disk`,
   );
+  const admin = createAdminClient({ issuer: first.url, adminToken });
   const secrets = await step(
     'two services registered',
     async () => ({
-      billing: await createService(issuer.url, 'billing'),
-      reporting: await createService(issuer.url, 'reporting'),
+      billing: await createService(admin, 'billing'),
+      reporting: await createService(admin, 'reporting'),
     }),
     () => 'billing, reporting; secrets shown once',
+  );
+  const issuer = await step(
+    'issuer killed, and started again',
+    () => restart(first, secrets.billing),
+    () => 'same keys, same secrets',
   );
   const inbound = { SERVICE_AUTH_ISSUER: issuer.url, SERVICE_AUTH_AUDIENCE: orders };
   const names = ['express', 'hono', 'fastify', 'koa'];
@@ -104,6 +159,16 @@ async function run(): Promise<void> {
   await ask('a tampered token', 'tampered');
   await ask('a client that is not allowed', 'wrongClient');
   await ask('signing-key rotation', 'rotation');
+  await step(
+    'client secret rotated',
+    () => rotateSecret(admin, issuer.url, secrets.reporting),
+    () => 'the old and the new one are good for an hour',
+  );
+  await step(
+    'service revoked',
+    () => revokeReporting(admin, issuer.url, secrets.reporting),
+    () => '401 at the token endpoint',
+  );
   await ask('an origin that was not named', 'stranger');
   if (strangerRequests > 0) throw new Error('the origin that was not named got a request');
   await step(
@@ -127,6 +192,7 @@ try {
   console.error(error instanceof Error ? error.message : error);
 } finally {
   await stopAll();
+  rmSync(data, { recursive: true, force: true });
 }
 const seconds = ((performance.now() - started) / 1000).toFixed(1);
 console.log(`\n${passed} passed, ${failed} failed in ${seconds} s`);

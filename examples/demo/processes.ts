@@ -10,13 +10,15 @@ const START_MS = 15_000;
 export interface Issuer {
   readonly url: string;
   stop(): Promise<void>;
+  /** Ends it as a power cut would. */
+  kill(): Promise<void>;
 }
 
 /** Runs `service-auth issuer` as a user would. */
 export async function startIssuer(adminToken: string, flags: readonly string[]): Promise<Issuer> {
   const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
   const child = track(
-    spawn(process.execPath, [cli, 'issuer', '--port', '0', '--json', ...flags], {
+    spawn(process.execPath, [cli, 'issuer', '--json', '--log-level', 'error', ...flags], {
       env: { ...process.env, SERVICE_AUTH_ADMIN_TOKEN: adminToken },
       stdio: ['ignore', 'pipe', 'inherit'],
     }),
@@ -25,7 +27,7 @@ export async function startIssuer(adminToken: string, flags: readonly string[]):
   const lines = createInterface({ input: child.stdout });
   const [line] = await orExit(child, once(lines, 'line'), 'the issuer');
   const { url } = JSON.parse(String(line)) as { url: string };
-  return { url, stop: () => stop(child) };
+  return { url, stop: () => stop(child), kill: () => stop(child, 'SIGKILL') };
 }
 
 /** Starts one of the scripts beside this file; gives what it says first and a way to ask it more. */
@@ -52,7 +54,7 @@ export async function startScript(
 }
 
 export async function stopAll(): Promise<void> {
-  await Promise.all([...children].map(stop));
+  await Promise.all([...children].map((child) => stop(child)));
 }
 
 function track<T extends ChildProcess>(child: T): T {
@@ -61,10 +63,10 @@ function track<T extends ChildProcess>(child: T): T {
   return child;
 }
 
-async function stop(child: ChildProcess): Promise<void> {
+async function stop(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, 'exit');
-  child.kill('SIGTERM');
+  child.kill(signal);
   const timer = setTimeout(() => child.kill('SIGKILL'), 5000);
   await exited;
   clearTimeout(timer);
