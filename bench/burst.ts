@@ -5,7 +5,7 @@ import { startPair } from './http/index.ts';
 import type { Route } from './http/routes.ts';
 
 const routes: readonly Route[] = [
-  { name: 'floor: open route', path: '/open', credentials: 'none' },
+  { name: 'floor: open route', path: '/open', credentials: 'new' },
   { name: 'service-auth, whole authenticate', path: '/ours', credentials: 'new' },
   { name: 'fast-jwt, all in the loop', path: '/fast-jwt', credentials: 'new' },
   { name: 'jose, all in the pool', path: '/jose', credentials: 'new' },

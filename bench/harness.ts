@@ -31,48 +31,30 @@ export interface Plan {
 
 /** Runs every contender in every round, in turning order, after one round that does not count. */
 export async function measure({ rounds, operations, slice, contenders }: Plan): Promise<readonly Row[]> {
-  const samples = new Map<string, Timed[]>(contenders.map(({ name }) => [name, []]));
+  const samples = new Map<string, number[]>(contenders.map(({ name }) => [name, []]));
   await inTurns(contenders, rounds, async ({ name, prepare, run }, isWarm) => {
     prepare?.(operations);
-    const timed = await timeSlices(run, operations, slice ?? operations);
-    if (isWarm) samples.get(name)?.push(timed);
+    const us = await timeSlices(run, operations, slice ?? operations);
+    if (isWarm) samples.get(name)?.push(us);
   });
   const floor = samples.get(contenders[0]?.name ?? '') ?? [];
   return contenders.map(({ name, figures }) => {
     const own = samples.get(name) ?? [];
     const against = (compare: (us: number, floorUs: number) => number): number[] =>
-      own.map(({ us }, round) => compare(us, floor[round]?.us ?? Number.NaN));
+      own.map((us, round) => compare(us, floor[round] ?? Number.NaN));
     const ratios = against((us, least) => us / least).sort((a, b) => a - b);
     return {
       name,
       figures: {
-        us: median(own.map(({ us }) => us)),
+        us: median(own),
         'times the floor': median(ratios),
         least: ratios[0] ?? Number.NaN,
         most: ratios.at(-1) ?? Number.NaN,
         'us over the floor': median(against((us, least) => us - least)),
-        ...latencyFigures(own),
         ...figures?.(),
       },
     };
   });
-}
-
-interface Timed {
-  /** Of one operation. */
-  readonly us: number;
-  readonly latencies: Float64Array | undefined;
-}
-
-function latencyFigures(samples: readonly Timed[]): Figures {
-  if (!samples.some(({ latencies }) => latencies !== undefined)) return {};
-  const at = (share: number): number =>
-    median(samples.map(({ latencies }) => percentile(latencies ?? [], share)));
-  return {
-    'a second': 1e6 / median(samples.map(({ us }) => us)),
-    'p50 ms': at(0.5),
-    'p99 ms': at(0.99),
-  };
 }
 
 /** One round that does not count, then so many that do; everybody begins one of them. */
@@ -91,20 +73,19 @@ export async function inTurns<T>(
 /** Of many short slices so many of the slowest do not count: there another program had the core. */
 const DISTURBED = 0.05;
 
-async function timeSlices(run: Contender['run'], operations: number, slice: number): Promise<Timed> {
+/** Microseconds of one operation. */
+async function timeSlices(run: Contender['run'], operations: number, slice: number): Promise<number> {
   const times: number[] = [];
-  let latencies: Float64Array | undefined;
   for (let from = 0; from < operations; from += slice) {
     if (from > 0) await nextTurn();
     const count = Math.min(slice, operations - from);
     const start = process.hrtime.bigint();
-    const given = run(from, count);
-    const done: unknown = given instanceof Promise ? await given : given;
+    const late = run(from, count);
+    if (late instanceof Promise) await late;
     times.push(Number(process.hrtime.bigint() - start) / 1000 / count);
-    if (done instanceof Float64Array) latencies = done;
   }
   const counted = times.sort((a, b) => a - b).slice(0, Math.ceil(times.length * (1 - DISTURBED)));
-  return { us: counted.reduce((sum, time) => sum + time, 0) / counted.length, latencies };
+  return counted.reduce((sum, time) => sum + time, 0) / counted.length;
 }
 
 /** The input of one round, made anew for each. */

@@ -53,7 +53,6 @@ async function prepare(given: Preparation): Promise<void> {
 }
 
 function credentialsOf(credentials: Credentials, url: string, at: number): string {
-  if (credentials === 'none') return '';
   if (credentials === 'known') return `authorization: Bearer ${known[at % KNOWN]}\r\n`;
   if (credentials === 'new') return `authorization: Bearer ${signer.token()}\r\n`;
   const token = bound[at % KNOWN] ?? '';

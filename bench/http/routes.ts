@@ -3,8 +3,8 @@ import type { JWK } from 'jose';
 
 export type Framework = 'node:http' | 'Express' | 'Fastify' | 'Hono' | 'Koa';
 
-/** No token; one of 1,000 that come again and again; one that never came; one of 1,000 with a proof that never came. */
-export type Credentials = 'none' | 'known' | 'new' | 'proven';
+/** One of 1,000 tokens that come again and again; one that never came; one of 1,000 with a proof that never came. */
+export type Credentials = 'known' | 'new' | 'proven';
 
 export interface Route {
   readonly name: string;
@@ -15,7 +15,8 @@ export interface Route {
 export const frameworks: readonly Framework[] = ['node:http', 'Express', 'Fastify', 'Hono', 'Koa'];
 
 const own: readonly Route[] = [
-  { name: 'floor: open route', path: '/open', credentials: 'none' },
+  // With a token that nobody looks at: the longer header must not count as the cost of judging it.
+  { name: 'floor: open route', path: '/open', credentials: 'known' },
   { name: 'service-auth, 1,000 tokens', path: '/known', credentials: 'known' },
   { name: 'service-auth, every token new', path: '/new', credentials: 'new' },
   { name: 'service-auth, DPoP', path: '/proven', credentials: 'proven' },

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** The `service-auth` program. Each command says its result on stdout; problems end with a message and a code. */
 import { version } from '../../package.json';
 import type { Command } from './command.ts';

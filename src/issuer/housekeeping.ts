@@ -1,4 +1,5 @@
 /** What need not be done within a request: notes of when secrets were used, and clearing away what has expired. */
+import { inTime } from './storage/in-time.ts';
 import type { IssuerStorage } from './storage/storage.ts';
 
 export interface Housekeeping {
@@ -12,6 +13,11 @@ export interface Housekeeping {
 
 const WRITE_EVERY_MS = 5000;
 const CLEAR_EVERY_MS = 60_000;
+/** A storage that never answers must not be the end of housekeeping, nor hold up the end of the issuer. */
+const LONGEST_WRITE_MS = 10_000;
+const LONGEST_CLEAR_MS = 60_000;
+/** Clocks of instances differ: what has expired by one may be in use by another, such as the mark of a used proof. */
+const CLOCK_DIFFERENCE_MS = 60_000;
 
 export function createHousekeeping(storage: IssuerStorage, now: () => number): Housekeeping {
   let used = new Map<string, number>();
@@ -25,7 +31,7 @@ export function createHousekeeping(storage: IssuerStorage, now: () => number): H
     const uses = used;
     used = new Map();
     try {
-      await storage.touchSecrets(uses);
+      await inTime(LONGEST_WRITE_MS, storage.touchSecrets(uses));
     } catch {
       // What was noted since is newer.
       used = new Map([...uses, ...used]);
@@ -34,7 +40,7 @@ export function createHousekeeping(storage: IssuerStorage, now: () => number): H
 
   async function clear(): Promise<void> {
     clearedAt = now();
-    await storage.deleteExpired(now()).catch(() => {});
+    await inTime(LONGEST_CLEAR_MS, storage.deleteExpired(now() - CLOCK_DIFFERENCE_MS));
   }
 
   async function work(): Promise<void> {
@@ -50,9 +56,12 @@ export function createHousekeeping(storage: IssuerStorage, now: () => number): H
     tick: () => {
       if (busy) return;
       busy = true;
-      void work().finally(() => {
-        busy = false;
-      });
+      // A storage may also throw before it promises anything; nobody waits here who could be told.
+      void work()
+        .catch(() => {})
+        .finally(() => {
+          busy = false;
+        });
     },
     finish: writeUses,
   };

@@ -358,6 +358,12 @@ function certificateRows(connect: Connect, { world, orders }: Scene): void {
     const answer = await client.call(service.url, own.access_token);
     expect([answer.status, await answer.json()]).toMatchObject([200, { confirmation: cnf }]);
     expect((await thief.call(service.url, own.access_token)).status).toBe(401);
+
+    const exchange = exchangeOf(own.access_token, { resource: ORDERS, scope: 'read' });
+    const { access_token: exchanged } = await client.token(TOKEN_EXCHANGE, exchange);
+    expect(await client.introspect(exchanged)).toMatchObject({ active: true, cnf });
+    expect((await client.call(service.url, exchanged)).status).toBe(200);
+    expect((await thief.call(service.url, exchanged)).status).toBe(401);
   });
 
   it('tls_client_auth: other names and other authorities are refused', async () => {

@@ -55,8 +55,8 @@ describe('the packed tarball in an empty project', () => {
     expect(stdout.trim()).toBe('object');
   });
 
-  it('runs its command', async () => {
-    const { stdout } = await inUser('node_modules/.bin/service-auth', '--version');
+  it('runs its command by its own name, as npx does', async () => {
+    const { stdout } = await run(join(project, 'user/node_modules/.bin/service-auth'), ['--version']);
     expect(stdout.trim()).toBe(JSON.parse(await readFile(join(root, 'package.json'), 'utf8')).version);
   });
 

@@ -51,13 +51,17 @@ async function withNonce<T>(attempt: () => Promise<T>): Promise<T> {
 }
 
 const connect: Connect = async (world, party, options = {}) => {
-  const send = { [oauth.customFetch]: fetchOf(party), [oauth.allowInsecureRequests]: world.tls === undefined };
+  const send = {
+    [oauth.customFetch]: fetchOf(party),
+    [oauth.allowInsecureRequests]: world.tls === undefined,
+  };
   const issuer = new URL(world.url);
   const metadata = await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...send });
   const server = await oauth.processDiscoveryResponse(issuer, metadata);
   const client: oauth.Client = {
     client_id: party.clientId,
     ...(options.signed && { introspection_signed_response_alg: 'ES256' }),
+    ...(party.way === 'tls_client_auth' && { use_mtls_endpoint_aliases: true }),
   };
   const auth = authenticationOf(party, options);
   const proofs =

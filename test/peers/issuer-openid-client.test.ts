@@ -41,7 +41,10 @@ function authenticationOf(party: Party, { audience, jti }: PeerOptions): client.
 }
 
 const connect: Connect = async (world, party, options = {}) => {
-  const metadata = options.signed ? { introspection_signed_response_alg: 'ES256' } : {};
+  const metadata = {
+    ...(options.signed && { introspection_signed_response_alg: 'ES256' }),
+    ...(party.way === 'tls_client_auth' && { use_mtls_endpoint_aliases: true }),
+  };
   const config = await client.discovery(
     new URL(world.url),
     party.clientId,

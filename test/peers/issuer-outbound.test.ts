@@ -18,7 +18,13 @@ import {
   secretFile,
   type Verifier,
 } from '../../src/index.ts';
-import { type IssuerServer, serveIssuer } from '../../src/issuer/index.ts';
+import {
+  type AdminClient,
+  createAdminClient,
+  type IssuerServer,
+  serveIssuer,
+} from '../../src/issuer/index.ts';
+import { ADMIN_TOKEN, STATUS_LIST_SECONDS } from '../helpers/issuer-world.ts';
 
 const cleanUps: (() => unknown)[] = [];
 afterEach(async () => {
@@ -37,7 +43,6 @@ async function listen(listener: NonNullable<Listener>): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-const ADMIN_TOKEN = 'an-admin-token-for-tests';
 const RESOURCE = 'https://orders.example';
 
 interface World {
@@ -47,19 +52,32 @@ interface World {
   /** The statuses of the service. */
   readonly statuses: number[];
   readonly secret: string;
-  admin(method: string, path: string): Promise<number>;
+  readonly admin: AdminClient;
+  /** The clock of the service goes on until it asks for the status list again. */
+  forget(): void;
   call(options?: Partial<AuthedFetchOptions>): AuthedFetch;
 }
 
 async function createWorld(): Promise<World> {
-  const server = await serveIssuer({ port: 0, adminToken: ADMIN_TOKEN });
+  const server = await serveIssuer({
+    port: 0,
+    adminToken: ADMIN_TOKEN,
+    statusListTtlSeconds: STATUS_LIST_SECONDS,
+  });
   cleanUps.push(() => server.close());
-  const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, 'content-type': 'application/json' };
-  const service = { clientId: 'billing', name: 'Billing', scopes: ['orders:read'], resources: [RESOURCE] };
-  const body = JSON.stringify(service);
-  const registered = await fetch(`${server.url}/admin/services`, { method: 'POST', headers, body });
-  const { clientSecret: secret }: { clientSecret: string } = await registered.json();
-  const verifier = createVerifier({ issuer: server.url, audience: RESOURCE });
+  const admin = createAdminClient({ issuer: server.url, adminToken: ADMIN_TOKEN });
+  const { clientSecret: secret = '' } = await admin.services.create({
+    clientId: 'billing',
+    name: 'Billing',
+    scopes: ['orders:read'],
+    resources: [RESOURCE],
+  });
+  let offsetMs = 0;
+  const verifier = createVerifier({
+    issuer: { issuer: server.url, statusList: true },
+    audience: RESOURCE,
+    now: () => Date.now() + offsetMs,
+  });
   const statuses: number[] = [];
   const origin = await listen(async ({ method = '', url = '', headers: { authorization } }, response) => {
     const fields = new Headers({ authorization: authorization ?? '' });
@@ -76,7 +94,10 @@ async function createWorld(): Promise<World> {
     verifier,
     statuses,
     secret,
-    admin: async (method, path) => (await fetch(`${server.url}${path}`, { method, headers })).status,
+    admin,
+    forget() {
+      offsetMs += STATUS_LIST_SECONDS * 1000 + 1;
+    },
     call: (options = {}) =>
       createAuthedFetch({
         issuer: server.url,
@@ -123,8 +144,10 @@ describe("the project's issuer", () => {
     );
     const wrong = call({ clientAuth: clientSecretBasic('not the secret') });
     expect(await codeOf(wrong(`${origin}/`))).toBe('token_request_rejected: invalid_client');
-    expect(await codeOf(tokens.exchange({ subjectToken: 'x' }))).toMatch(/^token_request_rejected: /);
-    expect(await admin('DELETE', '/admin/services/billing')).toBe(204);
+    expect(await codeOf(tokens.exchange({ subjectToken: 'x' }))).toBe(
+      'token_request_rejected: invalid_request',
+    );
+    await admin.services.revoke('billing');
     expect(await codeOf(call()(`${origin}/`))).toBe('token_request_rejected: invalid_client');
   });
 
@@ -139,6 +162,39 @@ describe("the project's issuer", () => {
     expect(statuses.filter((status) => status === 401)).toHaveLength(20);
     const next = await authedFetch.tokens.getToken({ scope: 'orders:read', resource: RESOURCE });
     expect(decodeJwt(next.accessToken).jti).not.toBe(decodeJwt(accessToken).jti);
+  });
+});
+
+describe('revocation, where the service goes by the status list', () => {
+  it('a token that was revoked is replaced, and the call succeeds', async () => {
+    const { call, origin, server, secret, statuses, forget } = await createWorld();
+    const authedFetch = call();
+    const target = { scope: 'orders:read', resource: RESOURCE };
+    expect((await authedFetch(`${origin}/`)).status).toBe(200);
+    const { accessToken: token } = await authedFetch.tokens.getToken(target);
+    const body = new URLSearchParams({ token, client_id: 'billing', client_secret: secret });
+    expect((await fetch(`${server.url}/revoke`, { method: 'POST', body })).status).toBe(200);
+    forget();
+    expect((await authedFetch(`${origin}/`)).status).toBe(200);
+    expect(statuses).toEqual([200, 401, 200]);
+    expect((await authedFetch.tokens.getToken(target)).accessToken).not.toBe(token);
+  });
+
+  it('a service that was revoked gets in nowhere any more', async () => {
+    const { call, origin, admin, statuses, forget } = await createWorld();
+    const authedFetch = call();
+    expect((await authedFetch(`${origin}/`)).status).toBe(200);
+    await admin.services.revoke('billing');
+    forget();
+    // There is no other token to try with: the answer is the one that the service gave.
+    expect((await authedFetch(`${origin}/`)).status).toBe(401);
+    expect(statuses).toEqual([200, 401]);
+    const renewal = authedFetch.tokens.getToken({
+      scope: 'orders:read',
+      resource: RESOURCE,
+      forceRefresh: true,
+    });
+    expect(await codeOf(renewal)).toBe('token_request_rejected: invalid_client');
   });
 });
 

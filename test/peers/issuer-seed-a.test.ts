@@ -3,10 +3,20 @@ import express, { type Express } from 'express';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { requireServiceAuth } from '../../adapters/express.ts';
-import { clientSecretPost, createAuthedFetch, createVerifier, type ServiceAuthEvent } from '../../src/index.ts';
-import { type AdminClient, createAdminClient, type IssuerServer, serveIssuer } from '../../src/issuer/index.ts';
+import {
+  clientSecretPost,
+  createAuthedFetch,
+  createVerifier,
+  type ServiceAuthEvent,
+} from '../../src/index.ts';
+import {
+  type AdminClient,
+  createAdminClient,
+  type IssuerServer,
+  serveIssuer,
+} from '../../src/issuer/index.ts';
 import { ADMIN_TOKEN } from '../helpers/issuer-world.ts';
-import { type TestServer, serve } from '../unit/cli/harness.ts';
+import { serve, type TestServer } from '../unit/cli/harness.ts';
 
 const API_B = 'https://b.example';
 const API_C = 'https://c.example';
@@ -59,7 +69,12 @@ async function registerSystem(
   clientId: string,
   more: { resources?: readonly string[]; serves?: readonly string[]; scopes?: readonly string[] },
 ): Promise<string> {
-  const created = await admin.services.create({ clientId, name: clientId, scopes: ['read', 'write'], ...more });
+  const created = await admin.services.create({
+    clientId,
+    name: clientId,
+    scopes: ['read', 'write'],
+    ...more,
+  });
   if (created.clientSecret === undefined) throw new Error('there is no secret');
   return created.clientSecret;
 }
@@ -111,15 +126,20 @@ describe('system A', () => {
     });
   });
 
-  it.each(['ISSUER', 'CLIENT_ID', 'CLIENT_SECRET'])('does not start without SERVICE_AUTH_%s', async (name) => {
-    const secret = await registerSystem('system-a', { resources: [API_B] });
-    const variables = { ...environmentOfA(secret), TARGETS: API_B };
-    expect(() => inEnvironment({ ...variables, [name]: undefined }, () => createAuthedFetch())).toThrow(
-      new RegExp(`SERVICE_AUTH_${name}`),
-    );
-    expect(() => inEnvironment({ ...variables, [name]: ' ' }, () => createAuthedFetch())).toThrow(TypeError);
-    inEnvironment(variables, () => createAuthedFetch()).close();
-  });
+  it.each(['ISSUER', 'CLIENT_ID', 'CLIENT_SECRET'])(
+    'does not start without SERVICE_AUTH_%s',
+    async (name) => {
+      const secret = await registerSystem('system-a', { resources: [API_B] });
+      const variables = { ...environmentOfA(secret), TARGETS: API_B };
+      expect(() => inEnvironment({ ...variables, [name]: undefined }, () => createAuthedFetch())).toThrow(
+        new RegExp(`SERVICE_AUTH_${name}`),
+      );
+      expect(() => inEnvironment({ ...variables, [name]: ' ' }, () => createAuthedFetch())).toThrow(
+        TypeError,
+      );
+      inEnvironment(variables, () => createAuthedFetch()).close();
+    },
+  );
 
   it('keeps its token, and renews it 60 seconds before it expires', async () => {
     const secret = await registerSystem('system-a', { resources: [API_B] });

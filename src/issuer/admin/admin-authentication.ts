@@ -1,15 +1,13 @@
 /** Who may use the admin API: whoever has the admin token, or an access token of this issuer for it. */
 
 import { accessTokenHash } from '../../shared/dpop.ts';
-import { createDpopNonces } from '../../shared/dpop-nonces.ts';
-import { createProofVerifier, type HeldProof } from '../../shared/dpop-proof.ts';
+import type { HeldProof } from '../../shared/dpop-proof.ts';
 import { Fault } from '../../shared/fault.ts';
 import { readClientCertificate } from '../clients/client-certificate.ts';
-import { deriveKey } from '../clients/secrets.ts';
 import type { IssuerContext } from '../context.ts';
-import { proofAlgorithms } from '../grants/sender-constraint.ts';
 import type { Incoming } from '../http/incoming.ts';
 import type { AccessTokenClaims } from '../tokens/access-tokens.ts';
+import { createProofs, proofAlgorithms } from '../tokens/proofs.ts';
 import { refuse } from './problems.ts';
 
 /** The scope that access tokens need. */
@@ -34,30 +32,17 @@ interface Refusal {
   readonly clientId?: string;
 }
 
-const MAX_PROOF_AGE_SECONDS = 60;
-const TOLERANCE_SECONDS = 5;
-const NONCE_SECONDS = 300;
-
 /** Made once: it keeps the keys that proofs came with. */
 export function createAdminAuthentication(context: IssuerContext): AdminAuthentication {
   const { settings, secrets, tokens, emit } = context;
-  const { issuer, baseUrl, storage, adminToken, now } = settings;
+  const { issuer, baseUrl, adminToken } = settings;
   const { origin } = new URL(baseUrl);
-  const nonceSecret = Buffer.from(deriveKey(settings.secretKey, 'DPoP nonces')).toString('base64url');
-  const nonces = settings.dpopNonce
-    ? createDpopNonces({ secrets: [nonceSecret], lifetimeSeconds: NONCE_SECONDS, now })
-    : undefined;
-  const verifyProof = createProofVerifier({
-    algorithms: proofAlgorithms,
-    maxAgeSeconds: MAX_PROOF_AGE_SECONDS,
-    toleranceSeconds: TOLERANCE_SECONDS,
-    nonces,
-    now,
-  });
+  const proofs = createProofs(settings, emit);
 
   async function judge(incoming: Incoming): Promise<string | Refusal> {
     const authorization = incoming.request.headers.get('authorization');
-    const [, schemeName = '', token = ''] = /^([A-Za-z]+) +([\x21-\x7e]+)$/.exec(authorization ?? '') ?? [];
+    const [, schemeName = '', token = ''] =
+      /^([A-Za-z]+)(?: +([\x21-\x7e]+))?$/.exec(authorization ?? '') ?? [];
     const scheme = schemes.get(schemeName.toLowerCase());
     // RFC 6750 section 3.1: no error code where no such credentials came.
     if (scheme === undefined) return { error: undefined, description: 'no token was sent' };
@@ -83,8 +68,7 @@ export function createAdminAuthentication(context: IssuerContext): AdminAuthenti
       };
     }
     // Last of all: a proof that is refused for another reason may be sent again.
-    if (proof !== undefined && !(await useProof(proof))) {
-      emit?.({ type: 'dpop.replay', issuer, clientId, jkt: proof.jkt });
+    if (proof !== undefined && !(await proofs.use(proof, clientId))) {
       return { error: 'invalid_dpop_proof', description: 'the DPoP proof was used before', scheme, clientId };
     }
     return clientId;
@@ -109,7 +93,7 @@ export function createAdminAuthentication(context: IssuerContext): AdminAuthenti
   }
 
   async function checkProof({ request }: Incoming, token: string, jkt: string): Promise<HeldProof | Refusal> {
-    const held = await verifyProof({
+    const held = await proofs.verify({
       proof: request.headers.get('dpop'),
       method: request.method,
       // Neither Host nor forwarded headers have a say: all but the path is configured.
@@ -122,10 +106,6 @@ export function createAdminAuthentication(context: IssuerContext): AdminAuthenti
     return needsNonce
       ? { error: 'use_dpop_nonce', description: 'the DPoP proof needs a fresh nonce of this issuer' }
       : { error: 'invalid_dpop_proof', description: 'the DPoP proof is missing or wrong' };
-  }
-
-  function useProof({ jkt, jti, expiresAt }: HeldProof): Promise<boolean> {
-    return storage.useOnce(secrets.fingerprint('admin DPoP proof', JSON.stringify([jkt, jti])), expiresAt);
   }
 
   return async (incoming) => {
@@ -141,7 +121,7 @@ export function createAdminAuthentication(context: IssuerContext): AdminAuthenti
     });
     const headers = {
       'www-authenticate': challengesFor(outcome),
-      ...(nonces !== undefined && { 'dpop-nonce': await nonces.current() }),
+      ...(await proofs.nonceHeaders()),
     };
     const code = error === 'insufficient_scope' ? error : 'invalid_token';
     return refuse(code, { detail: description, headers });

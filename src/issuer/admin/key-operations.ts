@@ -48,5 +48,7 @@ async function rotate(
   const audit = { atMs, actor, action: 'key.rotated', target: '', before: undefined, after: undefined };
   const rotated = await rotateKeys(context, body, audit);
   if (rotated === undefined) return refuse('rotation_pending');
-  return json(showKey(rotated, await keys.published(), settings.now()));
+  const published = await keys.published();
+  const key = published.find(({ kid }) => kid === rotated.kid) ?? rotated;
+  return json(showKey(key, published, settings.now()));
 }

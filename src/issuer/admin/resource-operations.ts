@@ -22,6 +22,14 @@ export function createResourceOperations(context: IssuerContext): readonly Opera
   const { storage } = context.settings;
   return [
     operation({
+      id: 'listResources',
+      method: 'GET',
+      path: '/resources',
+      summary: 'Lists the registered resources; those in the options of the issuer are not among them.',
+      answer: { status: 200, schema: 'ResourceList' },
+      handle: async () => json({ resources: (await storage.listResources()).map(showResource) }),
+    }),
+    operation({
       id: 'createResource',
       method: 'POST',
       path: '/resources',
@@ -30,14 +38,6 @@ export function createResourceOperations(context: IssuerContext): readonly Opera
       answer: { status: 201, schema: 'Resource', headers: ['Location'] },
       problems: ['resource_taken'],
       handle: (request) => createResource(context, request),
-    }),
-    operation({
-      id: 'listResources',
-      method: 'GET',
-      path: '/resources',
-      summary: 'Lists the registered resources; those in the options of the issuer are not among them.',
-      answer: { status: 200, schema: 'ResourceList' },
-      handle: async () => json({ resources: (await storage.listResources()).map(showResource) }),
     }),
     operation({
       id: 'getResource',

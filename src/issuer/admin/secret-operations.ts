@@ -3,6 +3,7 @@ import * as z from 'zod';
 import type { SealOptions, Secrets } from '../clients/secrets.ts';
 import type { IssuerContext } from '../context.ts';
 import { empty, json } from '../http/http-answers.ts';
+import { keepsSealed } from '../storage/kept-secret.ts';
 import type { AuthMethod, StoredSecret, StoredService } from '../storage/records.ts';
 import { findService } from './find-service.ts';
 import { createOnce, type Prepared, type Seed } from './idempotency.ts';
@@ -66,7 +67,7 @@ export function sealSecret(
   clientSecret: string,
   { id, ...options }: Omit<SealOptions, 'keepSecret'> & { readonly id: string | undefined },
 ): StoredSecret {
-  const keepSecret = authMethods.includes('client_secret_jwt');
+  const keepSecret = keepsSealed(authMethods);
   const sealed = secrets.seal(clientId, clientSecret, { ...options, keepSecret });
   return id === undefined ? sealed : { ...sealed, id };
 }

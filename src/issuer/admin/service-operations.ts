@@ -24,6 +24,15 @@ const MOST_TRIES = 20;
 export function createServiceOperations(context: IssuerContext): readonly Operation[] {
   return [
     operation({
+      id: 'listServices',
+      method: 'GET',
+      path: '/services',
+      summary: 'Lists services in order of registration, revoked ones included.',
+      query: servicePage,
+      answer: { status: 200, schema: 'ServiceList' },
+      handle: (request) => listServices(context, request),
+    }),
+    operation({
       id: 'createService',
       method: 'POST',
       path: '/services',
@@ -33,15 +42,6 @@ export function createServiceOperations(context: IssuerContext): readonly Operat
       answer: { status: 201, schema: 'CreatedService', headers: ['Location', 'ETag'] },
       problems: ['client_id_taken', 'invalid_idempotency_key', 'idempotency_key_reused', 'update_conflict'],
       handle: (request) => createService(context, request),
-    }),
-    operation({
-      id: 'listServices',
-      method: 'GET',
-      path: '/services',
-      summary: 'Lists services in order of registration, revoked ones included.',
-      query: servicePage,
-      answer: { status: 200, schema: 'ServiceList' },
-      handle: (request) => listServices(context, request),
     }),
     operation({
       id: 'getService',

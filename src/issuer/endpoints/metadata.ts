@@ -2,9 +2,9 @@
 import { keyAlgorithms, secretAlgorithms } from '../../shared/crypto.ts';
 import { clientAuthenticationMethods } from '../clients/client-authentication.ts';
 import type { IssuerContext } from '../context.ts';
-import { proofAlgorithms } from '../grants/sender-constraint.ts';
 import { json } from '../http/http-answers.ts';
 import type { Handler } from '../http/router.ts';
+import { proofAlgorithms } from '../tokens/proofs.ts';
 import { grantTypes } from './token-endpoint.ts';
 
 /** `client_secret_jwt` and `private_key_jwt`; never `none`. */

@@ -1,17 +1,14 @@
 /** What a token request proves possession of: a DPoP key (RFC 9449 section 5), a TLS certificate (RFC 8705 section 3). */
-import { createHash } from 'node:crypto';
 import type { Emit } from '../../events.ts';
-import type { KeyAlgorithm } from '../../shared/crypto.ts';
-import { createDpopNonces } from '../../shared/dpop-nonces.ts';
-import { createProofVerifier, type HeldProof } from '../../shared/dpop-proof.ts';
+import type { HeldProof } from '../../shared/dpop-proof.ts';
 import { Fault } from '../../shared/fault.ts';
 import { readClientCertificate } from '../clients/client-certificate.ts';
 import type { ClientRequest } from '../clients/client-request.ts';
-import { deriveKey } from '../clients/secrets.ts';
 import { OAuthFault } from '../http/oauth-fault.ts';
 import type { IssuerSettings } from '../issuer-settings.ts';
 import type { StoredService } from '../storage/records.ts';
 import type { Confirmation } from '../tokens/access-token-claims.ts';
+import { createProofs } from '../tokens/proofs.ts';
 import { describeProofFault, type ProofRefusal } from './proof-fault.ts';
 
 /** What was proven of who sends a request. */
@@ -32,42 +29,12 @@ export interface SenderConstraint {
   answerHeaders(): Promise<Readonly<Record<string, string>>>;
 }
 
-/** For the metadata (RFC 9449 section 5.1); as verifiers of this project accept them. */
-export const proofAlgorithms: readonly KeyAlgorithm[] = [
-  'ES256',
-  'EdDSA',
-  'Ed25519',
-  'ES384',
-  'ES512',
-  'PS256',
-  'RS256',
-];
-const MAX_PROOF_AGE_SECONDS = 60;
-const TOLERANCE_SECONDS = 5;
-const NONCE_SECONDS = 300;
-
 /** Made once: it keeps the keys that proofs came with. */
 export function createSenderConstraint(settings: IssuerSettings, emit: Emit | undefined): SenderConstraint {
-  const { issuer, storage, secretKey, now } = settings;
-  // Derived, so that all instances of an issuer accept each other's nonces.
-  const nonceSecret = Buffer.from(deriveKey(secretKey, 'DPoP nonces')).toString('base64url');
-  const nonces = settings.dpopNonce
-    ? createDpopNonces({ secrets: [nonceSecret], lifetimeSeconds: NONCE_SECONDS, now })
-    : undefined;
-  const verifyProof = createProofVerifier({
-    algorithms: proofAlgorithms,
-    maxAgeSeconds: MAX_PROOF_AGE_SECONDS,
-    toleranceSeconds: TOLERANCE_SECONDS,
-    nonces,
-    now,
-  });
-
-  async function answerHeaders(): Promise<Readonly<Record<string, string>>> {
-    return nonces === undefined ? {} : { 'dpop-nonce': await nonces.current() };
-  }
+  const proofs = createProofs(settings, emit);
 
   async function refuseProof(description: string, error: ProofRefusal['error']): Promise<OAuthFault> {
-    return new OAuthFault(error, description, 400, await answerHeaders());
+    return new OAuthFault(error, description, 400, await proofs.nonceHeaders());
   }
 
   async function checkProof(
@@ -83,7 +50,7 @@ export function createSenderConstraint(settings: IssuerSettings, emit: Emit | un
     if (proof.includes(',')) return refuseProof('there is more than one DPoP header', 'invalid_dpop_proof');
     const { method } = request;
     // The URL is the configured one: neither Host nor forwarded headers have a say.
-    const held = await verifyProof({
+    const held = await proofs.verify({
       proof,
       method,
       url: endpointUrl,
@@ -107,25 +74,14 @@ export function createSenderConstraint(settings: IssuerSettings, emit: Emit | un
       return { confirmation: confirmationOf(proof?.jkt, bound), certificate, proof };
     },
     async record({ proof }, clientId) {
-      if (proof === undefined) return undefined;
-      const { jkt, expiresAt } = proof;
-      if (await storage.useOnce(nameOf(proof), expiresAt)) return undefined;
-      emit?.({ type: 'dpop.replay', issuer, clientId, jkt });
+      if (proof === undefined || (await proofs.use(proof, clientId))) return undefined;
       return refuseProof('the DPoP proof was used before', 'invalid_dpop_proof');
     },
-    answerHeaders,
+    answerHeaders: proofs.nonceHeaders,
   };
 }
 
 function confirmationOf(jkt: string | undefined, certificate: string | undefined): Confirmation | undefined {
   if (jkt === undefined && certificate === undefined) return undefined;
   return { ...(jkt !== undefined && { jkt }), ...(certificate !== undefined && { 'x5t#S256': certificate }) };
-}
-
-/** Of one length, whatever the client has put into its proof. */
-function nameOf({ jkt, jti }: HeldProof): string {
-  const digest = createHash('sha256')
-    .update(JSON.stringify([jkt, jti]))
-    .digest('base64url');
-  return `dpop ${digest}`;
 }

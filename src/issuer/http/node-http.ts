@@ -33,12 +33,19 @@ export async function answerNodeRequest(
   }
 }
 
-/** `undefined` for targets that are no URL. */
+/**
+ * Dot segments, and what the URL parser takes for the end of a path or of a segment: it would resolve them, and a proxy
+ * in front may have let pass another path than is answered here.
+ */
+const detour = /[\\#]|\/(?:\.|%2e){1,2}(?:\/|$)/i;
+
+/** `undefined` for targets that are no URL, or a roundabout one. */
 function toRequest(incoming: IncomingMessage): IssuerRequest | undefined {
   const { method = 'GET', url: target = '/', rawHeaders } = incoming;
   // The Host header is not looked at; whatever stands here is never used for an answer.
   const url = target.startsWith('/') ? `http://localhost${target}` : target;
-  if (!URL.canParse(url)) return undefined;
+  const [path = ''] = target.split('?', 1);
+  if (detour.test(path) || !URL.canParse(url)) return undefined;
   return {
     method,
     url,

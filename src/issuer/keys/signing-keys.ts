@@ -1,8 +1,8 @@
 /** The issuer's signing keys: published before they sign, kept until the last token they signed has expired. */
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose';
 import type { Emit } from '../../events.ts';
-import { within } from '../../shared/deadline.ts';
 import { andThen, type MaybePromise } from '../../shared/maybe-async.ts';
+import { inTime } from '../storage/in-time.ts';
 import type { AuditEntry, StoredSigningKey } from '../storage/records.ts';
 import type { IssuerStorage } from '../storage/storage.ts';
 import { activeKey, type KeySchedule, nextActiveFrom, retiresAt } from './key-schedule.ts';
@@ -68,11 +68,8 @@ export function createSigningKeys(options: SigningKeysOptions): SigningKeys {
   function reload(): Promise<void> {
     if (loading === undefined) {
       const number = ++loads;
-      loading = within(
-        LONGEST_LOAD_MS,
-        load(() => number !== loads),
-        tooLate,
-      ).finally(() => {
+      const work = load(() => number !== loads);
+      loading = inTime(LONGEST_LOAD_MS, work).finally(() => {
         loading = undefined;
       });
     }
@@ -96,7 +93,7 @@ export function createSigningKeys(options: SigningKeysOptions): SigningKeys {
     checkedAt = now();
     // What cannot be cleared away now is cleared away next time.
     await Promise.allSettled(
-      stored.filter((key) => !isLive(key)).map(({ kid }) => storage.deleteSigningKey(kid)),
+      stored.filter((key) => !isLive(key)).map(async ({ kid }) => storage.deleteSigningKey(kid)),
     );
   }
 
@@ -111,7 +108,7 @@ export function createSigningKeys(options: SigningKeysOptions): SigningKeys {
     const age = now() - checkedAt;
     if (age < RELOAD_MS && age >= 0) return keys;
     if (keys.length === 0) return reload().then(() => keys);
-    return within(PATIENCE_MS, reload(), tooLate).then(
+    return inTime(PATIENCE_MS, reload()).then(
       () => keys,
       () => {
         checkedAt = now();
@@ -156,7 +153,7 @@ export function createSigningKeys(options: SigningKeysOptions): SigningKeys {
     const age = now() - searchedAt;
     if (age >= 0 && age < SEARCH_PAUSE_MS) return;
     searchedAt = now();
-    await within(PATIENCE_MS, reloadAnew(), tooLate).catch(() => {});
+    await inTime(PATIENCE_MS, reloadAnew()).catch(() => {});
   }
 
   function unretired(): readonly SigningKey[] {
@@ -195,8 +192,4 @@ function orFail(key: SigningKey | undefined): SigningKey {
 async function generatePrivateJwk(algorithm: SigningAlgorithm): Promise<JWK> {
   const { privateKey } = await generateKeyPair(algorithm, { extractable: true });
   return exportJWK(privateKey);
-}
-
-function tooLate(): never {
-  throw new Error('the storage did not answer in time');
 }

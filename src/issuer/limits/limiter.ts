@@ -3,8 +3,8 @@
  * so that together they never let more through, and few requests wait for a write.
  */
 import { LRUCache } from 'lru-cache';
-import { within } from '../../shared/deadline.ts';
 import type { LimitOptions } from '../issuer-options.ts';
+import { inTime } from '../storage/in-time.ts';
 import type { IssuerStorage } from '../storage/storage.ts';
 
 export type LimitName = 'client' | 'address';
@@ -86,7 +86,7 @@ export function createLimiter({ name, policy, storage, now, onFailure }: Limiter
     if (Math.abs(now() - failedAtMs) < PAUSE_MS) return undefined;
     try {
       const request = { key: `${name} ${key}`, windowEndsAtMs, limit, amount: part };
-      return await within(PATIENCE_MS, storage.takeFromLimit(request), tooLate);
+      return await inTime(PATIENCE_MS, storage.takeFromLimit(request));
     } catch (error) {
       // Many keys may have waited for the same failure.
       if (Math.abs(now() - failedAtMs) >= PAUSE_MS) onFailure(error);
@@ -115,8 +115,4 @@ export function createLimiter({ name, policy, storage, now, onFailure }: Limiter
       };
     },
   };
-}
-
-function tooLate(): never {
-  throw new Error('the storage did not answer in time');
 }

@@ -1,4 +1,5 @@
-import { chmod, mkdir, open } from 'node:fs/promises';
+import { writeFileSync } from 'node:fs';
+import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type Libsql from 'libsql';
 import { OptionChecker } from '../../shared/options.ts';
@@ -59,9 +60,21 @@ export async function libsqlStorage(options: LibsqlStorageOptions): Promise<Issu
 async function prepareFile(directory: string): Promise<string> {
   await mkdir(directory, { recursive: true, mode: DIRECTORY_MODE });
   const path = join(directory, 'issuer.db');
-  await (await open(path, 'a', FILE_MODE)).close();
+  makeFile(path);
   await chmod(path, FILE_MODE);
   return path;
+}
+
+/**
+ * Makes the file at once, and never opens one that is there: a process that closes a file gives up all locks that it
+ * has on it (POSIX, fcntl), also those of a database that is open in it.
+ */
+function makeFile(path: string): void {
+  try {
+    writeFileSync(path, '', { flag: 'wx', mode: FILE_MODE });
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  }
 }
 
 function openDatabase(Database: typeof Libsql, path: string): Libsql.Database {

@@ -1,3 +1,4 @@
+import { keptSecret } from './kept-secret.ts';
 import {
   type AuditEntry,
   type IdempotentCreate,
@@ -83,8 +84,8 @@ export function memoryStorage(): IssuerStorage {
     async updateService(service, audit) {
       const known = services.get(service.clientId);
       if (known === undefined || known.version !== service.version - 1) return false;
-      const { secrets, revokedAtMs } = known;
-      change({ ...service, secrets, revokedAtMs });
+      const secrets = known.secrets.map((secret) => keptSecret(service.authMethods, secret));
+      change({ ...service, secrets, revokedAtMs: known.revokedAtMs });
       note(audit);
       return true;
     },
@@ -108,7 +109,7 @@ export function memoryStorage(): IssuerStorage {
           ? other
           : { ...other, expiresAtMs: expireOthersAtMs },
       );
-      change({ ...service, secrets: [...others, secret] });
+      change({ ...service, secrets: [...others, keptSecret(service.authMethods, secret)] });
       note(audit);
       return 'created';
     },
@@ -149,7 +150,7 @@ export function memoryStorage(): IssuerStorage {
       return [...resources.values()];
     },
     async updateResource(resource, audit) {
-      if (!resources.has(resource.resource)) return false;
+      if (resources.get(resource.resource)?.version !== resource.version - 1) return false;
       resources.set(resource.resource, Object.freeze({ ...resource }));
       note(audit);
       return true;

@@ -98,6 +98,8 @@ export interface StoredResource {
   readonly scopes: readonly string[] | undefined;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
+  /** 1 at first; each update adds one, so that no update undoes another unseen. */
+  readonly version: number;
 }
 
 /** A signing key as it is kept. */
@@ -161,7 +163,7 @@ export interface RevokedToken {
 /** One act of an administrator, without secrets. */
 export interface AuditEntry {
   readonly atMs: number;
-  /** `admin` for the bootstrap token, else the client id. */
+  /** `admin` for the bootstrap token, `seed` for a seed, else the client id. */
   readonly actor: string;
   /** Such as `service.created`. */
   readonly action: string;

@@ -76,7 +76,8 @@ export interface IssuerStorage {
   listServices(page: ServicePage): Promise<readonly StoredService[]>;
   /**
    * Writes the registration of a service, save for its secrets and its revocation, provided that the stored version is
-   * the one before `service.version`; `false` otherwise.
+   * the one before `service.version`; `false` otherwise. Forgets `sealed` of its secrets where `client_secret_jwt` is
+   * not among its methods.
    */
   updateService(service: StoredService, audit: AuditEntry): Promise<boolean>;
   /**
@@ -85,7 +86,10 @@ export interface IssuerStorage {
    */
   revokeService(clientId: string, atMs: number, audit: AuditEntry): Promise<boolean>;
 
-  /** Adds a secret to a service; `taken` if there is no such service or it is revoked. */
+  /**
+   * Adds a secret to a service; `taken` if there is no such service or it is revoked. Does not keep `sealed` where
+   * `client_secret_jwt` is not among the methods of the service by then.
+   */
   addSecret(addition: SecretAddition, audit: AuditEntry, request?: IdempotentCreate): Promise<CreateResult>;
   /** `false` if there is none. */
   removeSecret(clientId: string, secretId: string, audit: AuditEntry): Promise<boolean>;
@@ -100,7 +104,7 @@ export interface IssuerStorage {
   findResource(resource: string): Promise<StoredResource | undefined>;
   /** All of the registry, in order of creation. */
   listResources(): Promise<readonly StoredResource[]>;
-  /** `false` if there is none. */
+  /** Writes a resource, provided that the stored version is the one before `resource.version`; `false` otherwise. */
   updateResource(resource: StoredResource, audit: AuditEntry): Promise<boolean>;
   /** `false` if there is none. */
   deleteResource(resource: string, audit: AuditEntry): Promise<boolean>;

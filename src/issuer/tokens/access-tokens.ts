@@ -16,7 +16,7 @@ export interface TokenForm {
 }
 
 export interface AccessTokens {
-  /** Rejects where the storage cannot do its part. */
+  /** Rejects where the storage cannot do its part, or took too long with it. */
   issue(grant: AccessTokenGrant, form: TokenForm): Promise<IssuedToken>;
   /** The claims of a token of this issuer that has not expired. Does not look for revocation. */
   read(token: string): Promise<AccessTokenClaims | undefined>;
@@ -39,6 +39,7 @@ export function createAccessTokens(
   async function issue(grant: AccessTokenGrant, form: TokenForm): Promise<IssuedToken> {
     const issuedAt = Math.floor(now() / 1000);
     const expiresAt = Math.min(issuedAt + form.lifetimeSeconds, form.expiresBy ?? Infinity);
+    if (expiresAt <= issuedAt) throw new Error('the token that it is made of has expired meanwhile');
     const tokenId = secrets.identifier();
     return formats[form.format].write({ ...grant, tokenId, issuedAt, expiresAt, status: undefined });
   }

@@ -5,6 +5,7 @@ import { LRUCache } from 'lru-cache';
 import type { IssuerSettings } from '../issuer-settings.ts';
 import { signJwt } from '../keys/signed-jwt.ts';
 import type { SigningKeys } from '../keys/signing-keys.ts';
+import { inTime } from '../storage/in-time.ts';
 import type { StatusListState } from '../storage/records.ts';
 import { statusListUri } from './status-list-uri.ts';
 
@@ -24,6 +25,8 @@ const TYP = 'statuslist+jwt';
 /** One bit for each token: valid or not. */
 const BITS = 1;
 const MOST_KEPT_CHARACTERS = 32 * 1024 * 1024;
+/** Whoever asks waits for the same making: one that never ends must not hold them up for ever. */
+const LONGEST_MAKING_MS = 10_000;
 const pack = promisify(deflate);
 
 export function createStatusListTokens(settings: IssuerSettings, keys: SigningKeys): StatusListTokens {
@@ -61,7 +64,7 @@ export function createStatusListTokens(settings: IssuerSettings, keys: SigningKe
     const name = `${revision} ${listId}`;
     let running = making.get(name);
     if (running === undefined) {
-      running = make(listId).finally(() => making.delete(name));
+      running = inTime(LONGEST_MAKING_MS, make(listId)).finally(() => making.delete(name));
       making.set(name, running);
     }
     return running;

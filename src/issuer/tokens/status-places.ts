@@ -1,6 +1,7 @@
 /** Gives tokens their places in status lists (OAuth Token Status List), most of them without asking the storage. */
 import { LRUCache } from 'lru-cache';
 import type { IssuerSettings } from '../issuer-settings.ts';
+import { inTime } from '../storage/in-time.ts';
 import type { StatusBlock, StatusPlace } from '../storage/records.ts';
 import { AFTERLIFE_MS } from './afterlife.ts';
 
@@ -22,6 +23,8 @@ const LARGEST_BLOCK = 4096;
 const BUSY_MS = 60_000;
 /** How long a block gives places to tokens of one life; what is left of it then is given up. */
 const OPEN_MS = 60 * 60_000;
+/** All requests of a service wait for the same reservation: one that is never answered must not hold them up for ever. */
+const LONGEST_RESERVATION_MS = 10_000;
 /** What is known of services that ask rarely is forgotten: their next token begins another block. */
 const MOST_SERVICES = 20_000;
 
@@ -49,7 +52,8 @@ export function createStatusPlaces({ storage, now }: Pick<IssuerSettings, 'stora
   function reserveOnce(clientId: string, neededUntilMs: number): Promise<void> {
     let running = reserving.get(clientId);
     if (running === undefined) {
-      running = reserve(clientId, neededUntilMs).finally(() => reserving.delete(clientId));
+      const work = reserve(clientId, neededUntilMs);
+      running = inTime(LONGEST_RESERVATION_MS, work).finally(() => reserving.delete(clientId));
       reserving.set(clientId, running);
     }
     return running;

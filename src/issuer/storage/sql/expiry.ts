@@ -74,9 +74,15 @@ export function createExpiry({ db, hasRowLocks }: SqlDatabase): Pick<IssuerStora
     (nowMs) =>
       db
         .deleteFrom('status_lists')
-        .where('expires_at_ms', '<=', nowMs)
-        .where('id', '<', ({ selectFrom }) =>
-          selectFrom('status_lists').select(({ fn }) => fn.max('id').as('newest')),
+        .where('id', 'in', ({ selectFrom }) =>
+          batch(
+            selectFrom('status_lists')
+              .select('id')
+              .where('expires_at_ms', '<=', nowMs)
+              .where('id', '<', (nested) =>
+                nested.selectFrom('status_lists as all').select(({ fn }) => fn.max('all.id').as('newest')),
+              ),
+          ),
         )
         .executeTakeFirstOrThrow(),
   ];

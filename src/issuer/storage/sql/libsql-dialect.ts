@@ -29,7 +29,10 @@ function createDriver(database: Libsql.Database): Driver {
     },
     beginTransaction: () => run('begin immediate'),
     commitTransaction: () => run('commit'),
-    rollbackTransaction: () => run('rollback'),
+    async rollbackTransaction() {
+      // Where the disk is full SQLite has done so itself.
+      if (database.inTransaction) await run('rollback');
+    },
     async releaseConnection() {
       queue.leave();
     },

@@ -57,6 +57,7 @@ export const migrations: readonly Migration[] = [
       .addColumn('scopes', 'text')
       .addColumn('created_at_ms', 'bigint', (column) => column.notNull())
       .addColumn('updated_at_ms', 'bigint', (column) => column.notNull())
+      .addColumn('version', 'bigint', (column) => column.notNull())
       .execute();
 
     await create('tokens')

@@ -42,6 +42,8 @@ function createConnection(client: PoolClient): Connection {
   let isBroken = false;
   return {
     async executeQuery<R>({ sql: text, parameters }: CompiledQuery): Promise<QueryResult<R>> {
+      // To roll back would take as long as what was waited for in vain; the server does so once the connection is gone.
+      if (isBroken) throw new Error('the connection to the database is lost');
       try {
         const { rows, rowCount } = await client.query({ text, values: parameters.map(toStorable) });
         return { rows, numAffectedRows: BigInt(rowCount ?? 0) };

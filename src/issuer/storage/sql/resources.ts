@@ -45,6 +45,7 @@ export function createResourceTable(db: Queries): Resources {
           .updateTable('resources')
           .set(toColumns(resource))
           .where('resource', '=', resource.resource)
+          .where('version', '=', resource.version - 1)
           .executeTakeFirstOrThrow();
         if (numUpdatedRows === 0n) return false;
         await note(transaction, audit);
@@ -63,12 +64,13 @@ export function createResourceTable(db: Queries): Resources {
   };
 }
 
-function toColumns({ name, scopes, createdAtMs, updatedAtMs }: StoredResource) {
+function toColumns({ name, scopes, createdAtMs, updatedAtMs, version }: StoredResource) {
   return {
     name: name ?? null,
     scopes: scopes === undefined ? null : JSON.stringify(scopes),
     created_at_ms: createdAtMs,
     updated_at_ms: updatedAtMs,
+    version,
   };
 }
 
@@ -79,5 +81,6 @@ function toResource(row: Selectable<Schema['resources']>): StoredResource {
     scopes: row.scopes === null ? undefined : JSON.parse(row.scopes),
     createdAtMs: row.created_at_ms,
     updatedAtMs: row.updated_at_ms,
+    version: row.version,
   });
 }

@@ -62,6 +62,7 @@ interface ResourcesTable {
   readonly scopes: string | null;
   readonly created_at_ms: number;
   readonly updated_at_ms: number;
+  readonly version: number;
 }
 
 interface TokensTable {

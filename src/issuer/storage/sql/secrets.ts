@@ -1,8 +1,10 @@
+import { keptSecret } from '../kept-secret.ts';
+import type { Registration } from '../records.ts';
 import type { IssuerStorage } from '../storage.ts';
 import { note } from './audit-log.ts';
 import { noteCreate } from './idempotent-creates.ts';
 import { insertSecret } from './service-rows.ts';
-import type { SqlDatabase } from './sql-database.ts';
+import type { Queries, SqlDatabase } from './sql-database.ts';
 import { transact } from './transact.ts';
 
 type Secrets = Pick<IssuerStorage, 'addSecret' | 'removeSecret' | 'touchSecrets'>;
@@ -14,23 +16,16 @@ export function createSecretTable({ db, hasRowLocks }: SqlDatabase): Secrets {
         if (!(await noteCreate(transaction, request, audit))) return 'repeated';
         const service = await transaction
           .selectFrom('services')
-          .select('sequence')
+          .select('registration')
           .where('client_id', '=', clientId)
           .where('revoked_at_ms', 'is', null)
           .$if(hasRowLocks, (query) => query.forUpdate())
           .executeTakeFirst();
         if (service === undefined) return 'taken';
-        if (expireOthersAtMs !== undefined) {
-          await transaction
-            .updateTable('secrets')
-            .set({ expires_at_ms: expireOthersAtMs })
-            .where('client_id', '=', clientId)
-            .where(({ eb, or }) =>
-              or([eb('expires_at_ms', 'is', null), eb('expires_at_ms', '>', expireOthersAtMs)]),
-            )
-            .execute();
-        }
-        await insertSecret(transaction, clientId, secret);
+        if (expireOthersAtMs !== undefined) await expireSecrets(transaction, clientId, expireOthersAtMs);
+        // Read under the lock: an update may have taken the method away that the secret was sealed for.
+        const { authMethods }: Registration = JSON.parse(service.registration);
+        await insertSecret(transaction, clientId, keptSecret(authMethods, secret));
         await note(transaction, audit);
         return 'created';
       }),
@@ -46,10 +41,9 @@ export function createSecretTable({ db, hasRowLocks }: SqlDatabase): Secrets {
         return true;
       }),
     async touchSecrets(uses) {
-      // In one order, so that two instances do not wait for each other.
-      const sorted = [...uses].sort(([a], [b]) => (a < b ? -1 : 1));
       await transact(db, async (transaction) => {
-        for (const [id, usedAtMs] of sorted) {
+        for (const id of inOrder(uses.keys())) {
+          const usedAtMs = uses.get(id) ?? 0;
           await transaction
             .updateTable('secrets')
             .set({ last_used_at_ms: usedAtMs })
@@ -63,4 +57,27 @@ export function createSecretTable({ db, hasRowLocks }: SqlDatabase): Secrets {
       });
     },
   };
+}
+
+/** What of a service's secrets lives longer ends then. */
+async function expireSecrets(transaction: Queries, clientId: string, expiresAtMs: number): Promise<void> {
+  const secrets = await transaction
+    .selectFrom('secrets')
+    .select('id')
+    .where('client_id', '=', clientId)
+    .execute();
+  for (const id of inOrder(secrets.map((secret) => secret.id))) {
+    await transaction
+      .updateTable('secrets')
+      .set({ expires_at_ms: expiresAtMs })
+      .where('id', '=', id)
+      .where('client_id', '=', clientId)
+      .where(({ eb, or }) => or([eb('expires_at_ms', 'is', null), eb('expires_at_ms', '>', expiresAtMs)]))
+      .execute();
+  }
+}
+
+/** Secrets are always written in this order: transactions that lock several of them then never wait for each other. */
+function inOrder(ids: Iterable<string>): readonly string[] {
+  return [...ids].sort();
 }

@@ -1,3 +1,4 @@
+import { keepsSealed } from '../kept-secret.ts';
 import type { StoredService } from '../records.ts';
 import type { IssuerStorage } from '../storage.ts';
 import { note } from './audit-log.ts';
@@ -78,6 +79,7 @@ export function createServices(db: Queries): Services {
           .where('version', '=', version - 1)
           .executeTakeFirstOrThrow();
         if (numUpdatedRows === 0n) return false;
+        if (!keepsSealed(service.authMethods)) await forgetSealed(transaction, clientId);
         await note(transaction, audit);
         return true;
       }),
@@ -111,6 +113,15 @@ async function insertService(transaction: Queries, service: StoredService): Prom
     .onConflict((conflict) => conflict.column('client_id').doNothing())
     .executeTakeFirstOrThrow();
   return numInsertedOrUpdatedRows === 1n;
+}
+
+async function forgetSealed(transaction: Queries, clientId: string): Promise<void> {
+  await transaction
+    .updateTable('secrets')
+    .set({ sealed: null })
+    .where('client_id', '=', clientId)
+    .where('sealed', 'is not', null)
+    .execute();
 }
 
 async function isKnown(transaction: Queries, clientId: string): Promise<boolean> {

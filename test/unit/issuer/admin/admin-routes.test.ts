@@ -205,6 +205,7 @@ describe('the admin token', () => {
     );
     for (const authorization of [
       'Bearer wrong',
+      'Bearer',
       `Bearer ${ADMIN_TOKEN}x`,
       `Bearer ${ADMIN_TOKEN.slice(0, -1)}`,
       `Basic ${ADMIN_TOKEN}`,

@@ -1,15 +1,7 @@
 import { expect } from 'vitest';
 import * as z from 'zod';
 import type { IssuerConnection, IssuerOptions } from '../../../../src/issuer/index.ts';
-import {
-  ADMIN_TOKEN,
-  type Answer,
-  createHarness,
-  type Harness,
-  ISSUER,
-  ORDERS,
-  readAnswer,
-} from '../harness.ts';
+import { ADMIN_TOKEN, type Answer, createHarness, type Harness, ORDERS, readAnswer } from '../harness.ts';
 
 export const SERVICE = { name: 'Billing', scopes: ['read'], resources: [ORDERS] };
 
@@ -106,5 +98,3 @@ export async function auditOf(harness: AdminHarness) {
   const { body } = await harness.admin('GET', '/admin/audit?limit=200');
   return body.entries;
 }
-
-export { ISSUER };

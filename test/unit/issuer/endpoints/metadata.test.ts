@@ -167,7 +167,7 @@ describe('paths and methods', () => {
     ['POST', '/jwks', 'GET, HEAD'],
     ['OPTIONS', '/healthz', 'GET, HEAD'],
     ['PATCH', '/admin/services', 'GET, HEAD, POST'],
-    ['POST', '/admin/services/x', 'GET, HEAD, DELETE'],
+    ['POST', '/admin/services/x', 'GET, HEAD, PATCH, DELETE'],
     ['constructor', '/jwks', 'GET, HEAD'],
   ])('%s %s is 405 with what is allowed', async (method, path, allow) => {
     const { status, headers, body } = await createHarness().call(path, { method });
