@@ -271,8 +271,10 @@ export type EventBody =
       readonly type: 'issuer.request_failed';
       readonly method: string;
       readonly path: string;
-      /** The error's name alone: messages of foreign errors may quote what was stored. */
+      /** The error's name and code alone: messages of foreign errors may quote what was stored. */
       readonly errorName: string;
+      /** That of a system or database error, such as ECONNREFUSED. */
+      readonly errorCode?: string | undefined;
     };
 
 /**

@@ -54,10 +54,19 @@ export function commandGroup(
     const names = Object.keys(commands);
     if (word === undefined) throw new UsageError(`say what to do: ${names.join(', ')}`);
     const command = Object.hasOwn(commands, word) ? commands[word] : undefined;
-    if (command !== undefined) return command(args);
+    if (command !== undefined) return named(`${name} ${word}`, () => command(args));
     const problem = `unknown command ${quoted(`${name} ${word}`)}`;
     throw new UsageError(`${problem}${suggestion(word, names)}`);
   };
+}
+
+/** So that a mistake leads to the help of the command that was called, not to that of its group. */
+async function named(name: string, run: () => Promise<number>): Promise<number> {
+  try {
+    return await run();
+  } catch (error) {
+    throw error instanceof UsageError ? new UsageError(error.message, name) : error;
+  }
 }
 
 interface ParsedFlags<T extends Flags> {

@@ -9,7 +9,9 @@ export function reportFailure(command: string, error: unknown, args: readonly st
   const exitCode = exitCodeOf(error);
   const message = harmless(messageOf(error));
   console.error(`service-auth ${command}: ${message}`);
-  if (error instanceof UsageError) console.error(`Run service-auth ${command} --help for its options.`);
+  if (error instanceof UsageError) {
+    console.error(`Run service-auth ${error.command ?? command} --help for its options.`);
+  }
   if (args.includes('--json')) {
     const code = isServiceAuthError(error) ? error.code : undefined;
     const oauthError = isServiceAuthError(error) ? error.oauthError : undefined;

@@ -1,6 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { type IssuerServer, type ServeIssuerOptions, serveIssuer } from '../issuer/index.ts';
-import { adminTokenRule, isAdminToken } from '../issuer/issuer-settings.ts';
+import {
+  adminTokenRule,
+  type IssuerServer,
+  isAdminToken,
+  type ServeIssuerOptions,
+  serveIssuer,
+} from '../issuer/index.ts';
 import { asUsage, defineCommand } from './command.ts';
 import { UsageError } from './errors.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -31,7 +36,8 @@ export const issuerCommand = defineCommand({
         serveIssuer(withStorage({ ...options, adminToken }, chosen, journal)),
       );
       try {
-        const planted = seed && (await plantSeed({ seed, server, adminToken, seedSecrets, ...chosen }));
+        const { storage } = chosen;
+        const planted = seed && (await plantSeed({ seed, seedSecrets, issuer: server.issuer, storage }));
         announce(server, journal, configured === undefined ? adminToken : undefined);
         for (const { event, members, text } of planted ?? []) journal.say(event, members, text);
         await stopped;

@@ -73,7 +73,7 @@ const commands: ReadonlyMap<string, CommandEntry> = new Map([
   [
     'doctor',
     {
-      summary: 'find out why tokens are not accepted',
+      summary: 'find out why tokens are not given, or not accepted',
       load: async () => (await import('./doctor.ts')).doctorCommand,
     },
   ],

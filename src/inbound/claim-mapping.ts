@@ -57,7 +57,7 @@ export const defaultMapping: ClaimMapping = Object.freeze({
   /** A service's token names no other subject than its client (RFC 9068 section 2.2), or says what it is. */
   isService(claims: JsonObject, clientId: string | undefined) {
     if (claims.token_type === 'service') return true;
-    if (clientId === undefined) return false;
+    if (claims.token_type === 'user' || clientId === undefined) return false;
     return claims.sub === undefined
       ? !userClaims.some((name) => claims[name] !== undefined)
       : claims.sub === clientId;

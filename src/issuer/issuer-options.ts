@@ -9,6 +9,7 @@ import type { IssuerStorage } from './storage/storage.ts';
 export interface ResourceOptions {
   /** Absolute URI without fragment. */
   readonly resource: string;
+  /** For people. */
   readonly name?: string | undefined;
   /**
    * The scopes that tokens for it may carry.
@@ -17,9 +18,10 @@ export interface ResourceOptions {
   readonly scopes?: readonly string[] | undefined;
 }
 
-/** So many requests in so many seconds; the window is the same for all. */
+/** So many requests in so many seconds. */
 export interface LimitOptions {
   readonly requests: number;
+  /** Windows follow one another without a gap, and begin for all at the same time. */
   readonly windowSeconds: number;
 }
 
@@ -44,8 +46,8 @@ export interface IssuerOptions {
    */
   readonly storage?: IssuerStorage | undefined;
   /**
-   * Opens the admin API, as a Bearer token of at least 16 characters; access tokens of this issuer with the scope
-   * `services:admin` do so, too.
+   * Opens the admin API, as a Bearer token of at least 16 visible ASCII characters; access tokens of this issuer with
+   * the scope `services:admin` do so, too.
    * @default none: access tokens alone
    */
   readonly adminToken?: string | undefined;
@@ -59,7 +61,10 @@ export interface IssuerOptions {
    * @default 900
    */
   readonly accessTokenSeconds?: number | undefined;
-  /** @default 'ES256' */
+  /**
+   * What signing keys that are made from now on sign with.
+   * @default 'ES256'
+   */
   readonly signingAlgorithm?: SigningAlgorithm | undefined;
   /**
    * How long a new signing key is published before it signs, in seconds. Key sets may be cached for half of it.
@@ -87,7 +92,10 @@ export interface IssuerOptions {
    * @default false
    */
   readonly dpopNonce?: boolean | undefined;
-  /** How often clients and addresses may ask; `false` for as often as they like. */
+  /**
+   * How often clients and addresses may ask; `false` for as often as they like.
+   * @default 6,000 requests in 60 seconds for each client, 30,000 for each address
+   */
   readonly limits?: LimitsOptions | false | undefined;
   /**
    * IP addresses or CIDR ranges of the proxies whose `X-Forwarded-For` or `Forwarded` names the address that asks.
@@ -121,7 +129,10 @@ export interface IssuerOptions {
    * @default crypto.getRandomValues
    */
   readonly randomBytes?: RandomBytes | undefined;
-  /** Receives what happens; see `ServiceAuthEvent`. */
+  /**
+   * Receives what happens; see `ServiceAuthEvent`, and `createEventLog` for one that writes it down.
+   * @default none
+   */
   readonly onEvent?: EventListener | undefined;
 }
 

@@ -1,7 +1,9 @@
 import { createEmitter } from '../events.ts';
 import { within } from '../shared/deadline.ts';
+import { errorCode } from '../shared/http.ts';
 import { metadataUrls } from '../shared/metadata.ts';
 import { createAdminRoutes } from './admin/admin-routes.ts';
+import { type IssuerSeed, plantSeed, type SeedReport } from './admin/seed.ts';
 import { createClientKeys } from './clients/client-keys.ts';
 import { createSecrets } from './clients/secrets.ts';
 import type { IssuerContext } from './context.ts';
@@ -27,16 +29,28 @@ import { createAccessTokens } from './tokens/access-tokens.ts';
 export interface Issuer {
   /** The issuer identifier, as configured. */
   readonly issuer: string;
-  /** Answers one request; `connection` is what the server knows of where it came from. Never rejects; what fails inside, as the storage may, is a 503 and an event. */
+  /**
+   * Answers one request; `connection` is what the server knows of where it came from.
+   * Never rejects: what fails inside, as the storage may, is a 503 and an event.
+   */
   fetch(request: IssuerRequest, connection?: IssuerConnection): Promise<Response>;
-  /** Loads the signing keys, and makes the first one, ahead of the first request. */
+  /**
+   * Loads the signing keys, and makes the first one, ahead of the first request.
+   * Rejects with an Error where the storage is out of reach, or its keys were stored with another `secretKey`.
+   */
   ready(): Promise<void>;
   /**
-   * Adds a signing key that takes over after `keyPublishAheadSeconds`, or at once.
+   * Adds a signing key that takes over after `keyPublishAheadSeconds`, or at once with `immediately`.
    * Gives `undefined` where an earlier rotation has not taken effect yet.
    */
   rotateKeys(options?: RotationOptions): Promise<SigningKeyInfo | undefined>;
-  /** Answers 503 from now on. Storage that was passed in stays open: it is its maker's to close. */
+  /**
+   * Creates the services and resources that are not there yet, and leaves those that are as they are.
+   * Of several instances that do so at once, one creates each. Rejects with a TypeError for a mistake in the seed,
+   * before any service is created.
+   */
+  seed(seed: IssuerSeed): Promise<SeedReport>;
+  /** Answers 503 from now on, and ends its own work. Storage that was passed in stays open: it is its maker's to close. */
   close(): Promise<void>;
 }
 
@@ -46,6 +60,7 @@ const READY_MS = 2000;
 
 /** What may be told of a signing key. */
 export interface SigningKeyInfo {
+  /** Its name in the key set. */
   readonly kid: string;
   readonly algorithm: string;
   /** When the key starts to sign, in epoch milliseconds. */
@@ -53,9 +68,10 @@ export interface SigningKeyInfo {
 }
 
 /**
- * Makes the reference authorization server, a handler for any server of web-standard requests.
+ * Makes an authorization server for services, as a handler for any server of web-standard requests.
  *
- * It does not limit the size of headers; the server in front does.
+ * Not checked: the size of headers and how slowly they come, which is the server's, and whether certificates of clients
+ * were revoked.
  *
  * @throws TypeError for wrong options.
  * @see RFC 6749, RFC 7009, RFC 7662, RFC 8414, RFC 8707, RFC 9068
@@ -84,12 +100,12 @@ export function createIssuer(options: IssuerOptions): Issuer {
         return await route(request, connection);
       } catch (error) {
         const { pathname: path } = new URL(request.url);
-        const errorName = error instanceof Error ? error.name : typeof error;
         emit?.({
           type: 'issuer.request_failed',
           method: request.method,
           path: path.slice(0, LONGEST_PATH),
-          errorName,
+          errorName: error instanceof Error ? error.name : typeof error,
+          errorCode: errorCode(error),
         });
         return unavailable('the request could not be answered');
       }
@@ -101,6 +117,7 @@ export function createIssuer(options: IssuerOptions): Issuer {
       const { kid, algorithm, activeFromMs: activeFrom } = rotated;
       return { kid, algorithm, activeFrom };
     },
+    seed: (seed: IssuerSeed) => plantSeed(context, seed),
     async close() {
       closed = true;
       await housekeeping.finish();

@@ -4,7 +4,7 @@ import { createNodeServer, type ServerTls } from './http/node-server.ts';
 import { createIssuer, type Issuer } from './issuer.ts';
 import { type IssuerOptions, issuerOptions } from './issuer-options.ts';
 
-/** Those of an issuer, and where it listens. */
+/** The options of an issuer, and where it listens. */
 export interface ServeIssuerOptions extends Omit<IssuerOptions, 'issuer'> {
   /**
    * As in {@link IssuerOptions}; required if `host` is not a loopback address.
@@ -12,7 +12,7 @@ export interface ServeIssuerOptions extends Omit<IssuerOptions, 'issuer'> {
    */
   readonly issuer?: string | undefined;
   /**
-   * 0 picks a free one.
+   * The port to listen on; 0 picks a free one.
    * @default 4000
    */
   readonly port?: number | undefined;
@@ -39,18 +39,23 @@ export interface IssuerServer {
   /** Where the server listens, without a slash at the end. */
   readonly url: string;
   readonly issuer: Issuer;
-  /** Is not ready from now on; takes no new connections, finishes what is under way within 10 seconds, then closes the issuer. */
+  /**
+   * Is not ready from now on; takes no new connections, finishes what is under way within 10 seconds, then closes the
+   * issuer. Storage that was passed in stays open.
+   */
   close(): Promise<void>;
 }
 
 const LONGEST_DRAIN_MS = 60_000;
 
 /**
- * Runs an issuer on a Node HTTP server, with bounds on headers, bodies, time and connections (RFC 8414).
+ * Runs an issuer on a Node HTTP server, with bounds on headers, bodies, time and connections.
  *
  * Not checked: whether certificates of clients were revoked.
  *
- * @throws TypeError for wrong options; rejects with an Error that names the port if that is in use.
+ * @throws TypeError for wrong options; rejects with an Error that names the port if that is in use, and as
+ * {@link Issuer.ready} does.
+ * @see {@link createIssuer} for the RFCs
  *
  * @example
  * ```ts

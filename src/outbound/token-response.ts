@@ -33,7 +33,10 @@ const hints = new Map([
   ['unauthorized_client', 'the client is not registered for this grant (client_credentials, or an exchange)'],
   ['unsupported_grant_type', 'the server does not offer this grant (client_credentials, or an exchange)'],
   ['invalid_grant', 'the token that was to be exchanged is not valid there'],
-  ['invalid_scope', 'check scope against what the client is registered for'],
+  [
+    'invalid_scope',
+    'check scope against what the client is registered for, and what an exchanged token carries',
+  ],
   ['invalid_target', 'check resource against what the server knows'],
   ['invalid_dpop_proof', 'the server may see another URL than tokenEndpoint, or not take the algorithm'],
 ]);

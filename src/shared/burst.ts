@@ -39,13 +39,19 @@ export function isTurnSpent(): boolean {
 /** Verifies on a thread of the pool, in the order of the calls. What fails there does not hold. */
 export function verifyInPool(start: Start): Promise<boolean> {
   return new Promise((resolve) => {
+    const end = (holds: boolean): void => {
+      running--;
+      waiting.shift()?.();
+      resolve(holds);
+    };
     const run = (): void => {
       running++;
-      start((error, holds) => {
-        running--;
-        waiting.shift()?.();
-        resolve(error === null && holds);
-      });
+      try {
+        start((error, holds) => end(error === null && holds));
+      } catch {
+        // What throws here would do so in the callback of another verification.
+        end(false);
+      }
     };
     if (running < MOST_AT_ONCE) run();
     else waiting.push(run);

@@ -337,6 +337,23 @@ function bindingRows(connect: Connect, { world, orders }: Scene, nonces: boolean
     expect((await client.call(service.url, exchanged.access_token)).status).toBe(200);
     expect(await refusalOf(thief.token(CLIENT_CREDENTIALS, asked))).toBe('400 invalid_dpop_proof');
   });
+
+  it('a bound token that is exchanged without a proof stays bound as it was', async () => {
+    const party = await world().join('client_secret_basic');
+    const [client, without, service] = await Promise.all([
+      connect(world(), party, { dpop: 'ES256' }),
+      connect(world(), party),
+      orders(nonces),
+    ]);
+    const own = await client.token(CLIENT_CREDENTIALS, parameters({ resource: ORDERS }));
+    const exchange = exchangeOf(own.access_token, { resource: ORDERS });
+    const { token_type: type, access_token: exchanged } = await without.token(TOKEN_EXCHANGE, exchange);
+    expect(type).toBe('dpop');
+    const { cnf } = await client.introspect(own.access_token);
+    expect(await without.introspect(exchanged)).toMatchObject({ active: true, cnf });
+    expect((await without.call(service.url, exchanged)).status).toBe(401);
+    expect((await client.call(service.url, exchanged)).status).toBe(200);
+  });
 }
 
 function certificateRows(connect: Connect, { world, orders }: Scene): void {

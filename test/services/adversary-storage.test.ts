@@ -1,12 +1,17 @@
 /** Several storages on one PostgreSQL that get into each other's way on purpose. */
+import { spawn } from 'node:child_process';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type AuditEntry, type IssuerStorage, postgresStorage } from '../../src/issuer/index.ts';
+import { createLimiter } from '../../src/issuer/limits/limiter.ts';
 import { statusListSize } from '../../src/issuer/storage/records.ts';
 import { hasPostgres, type PrivatePostgres, startPostgres } from '../helpers/postgres.ts';
 import { audit, inParallel, revoked, secret, service } from '../unit/issuer/storage/samples.ts';
 
+const writer = fileURLToPath(new URL('../faults/issuer-crash-writer.ts', import.meta.url));
 const FAR_FUTURE_MS = 2 ** 50;
 
 describe.runIf(hasPostgres())('three storages on one PostgreSQL', () => {
@@ -84,6 +89,32 @@ describe.runIf(hasPostgres())('three storages on one PostgreSQL', () => {
     expect((await at(2).findService('a'))?.revokedAtMs).toBe(5);
     await at(2).deleteExpired(10);
     expect(await at(2).statusListRevision('1')).toBeUndefined();
+  });
+
+  it('let no more through than the limit says, nor fewer, also where clocks jump and the window turns', async () => {
+    const policy = { requests: 100, windowSeconds: 60 };
+    const clocks = [0, 0, 0];
+    const onFailure = (error: unknown): never => {
+      throw error;
+    };
+    const limiters = clocks.map((_, of) =>
+      createLimiter({ name: 'address', policy, storage: at(of), now: () => clocks[of] ?? 0, onFailure }),
+    );
+    const count = async (times: number): Promise<number> => {
+      const states = await inParallel(times, (turn) => limiters[turn % 3]?.take('192.0.2.1') ?? fail());
+      return states.filter(({ allowed }) => allowed).length;
+    };
+    expect(await count(600)).toBe(100);
+    clocks.fill(59_999);
+    expect(await count(60)).toBe(0);
+    // One is ahead: it may use the next window, as all of them may when they get there, and no more.
+    clocks[1] = 60_000;
+    const early = await count(30);
+    expect(early).toBeLessThanOrEqual(10);
+    clocks.fill(60_000);
+    expect(early + (await count(600))).toBe(100);
+    clocks.fill(0);
+    expect(await count(60)).toBe(0);
   });
 
   it('come to what a model says, whatever 200 of their functions do at once', async () => {
@@ -173,5 +204,40 @@ describe.runIf(hasPostgres())('three storages on one PostgreSQL', () => {
       expect(new Set(mine.map(({ listId, index }) => `${listId}:${index}`)).size).toBe(mine.length);
       expect(mine.filter(({ listId, index }) => !lists.get(listId)?.has(index))).toEqual([]);
     }
+  });
+});
+
+function fail(): never {
+  throw new Error('there are three limiters');
+}
+
+describe.runIf(hasPostgres())('an empty database', () => {
+  let server: PrivatePostgres;
+  beforeAll(async () => {
+    server = await startPostgres();
+  });
+  afterAll(() => server.remove());
+
+  it('gets its tables once from five processes, though some of them are killed while they make them', async () => {
+    const url = await server.createDatabase();
+    const blocker = new pg.Client(url);
+    await blocker.connect();
+    // Holds up whoever comes to the last table.
+    await blocker.query('begin; create table audit (x int)');
+    const children = Array.from({ length: 5 }, (_, of) => {
+      const args = ['--import', 'tsx', writer, 'postgres', url, '4', `run-${of}`];
+      const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+      return { child, ended: text(child.stdout) };
+    });
+    const waiting =
+      "select wait_event from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    await expect.poll(async () => (await blocker.query(waiting)).rows.length, { timeout: 30_000 }).toBe(5);
+    for (const { child } of children.slice(0, 3)) child.kill('SIGKILL');
+    await Promise.all(children.slice(0, 3).map(({ ended }) => ended));
+    await blocker.query('rollback');
+    const outputs = await Promise.all(children.slice(3).map(({ ended }) => ended));
+    for (const output of outputs) expect(output.match(/^revoked /gm)).not.toBeNull();
+    expect((await blocker.query('select version from migrations')).rows).toEqual([{ version: '1' }]);
+    await blocker.end();
   });
 });

@@ -275,6 +275,17 @@ it('threat 26: an exchange that takes longer than its subject token lives gives 
   expect(status, text).toBe(503);
 });
 
+it('threat 26: a token for the issuer itself has no scope that the registry does not let it take', async () => {
+  const harness = createHarness();
+  const resource = { resource: ISSUER, scopes: ['services:read'] };
+  expect((await harness.admin('POST', '/admin/resources', resource)).status).toBe(201);
+  const scopes = ['services:admin', 'services:read'];
+  for (const resources of [[], [ISSUER]]) {
+    const { body } = await harness.post('/token', GRANT, await harness.register({ resources, scopes }));
+    expect(body.scope).toBe('services:read');
+  }
+});
+
 it.each([
   ['is not on its curve', 'ES256', { kty: 'EC', crv: 'P-256', x: repeated(1, 32), y: repeated(1, 32) }],
   ['is no point of Ed25519', 'EdDSA', { kty: 'OKP', crv: 'Ed25519', x: repeated(255, 32) }],

@@ -163,13 +163,8 @@ async function run({ taken, services, proves, hops }: World, count: (outcome: st
       }),
     );
     const rules = { ...verdict, isLive };
-    const own = services[step.service];
-    const isActor =
-      actor === undefined ||
-      step.acts === step.service ||
-      (services[step.acts ?? 0]?.resources.length === 1 &&
-        services[step.acts ?? 0]?.resources.some((uri) => own?.serves.includes(uri)));
-    const isRight = Object.values(rules).every((rule) => rule !== false) && isActor === true;
+    const isActor = actor === undefined || step.acts === step.service;
+    const isRight = Object.values(rules).every((rule) => rule !== false) && isActor;
     expect([answer.status, answer.body.error], JSON.stringify(rules)).toEqual(
       isRight
         ? [200, undefined]

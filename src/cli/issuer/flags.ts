@@ -1,6 +1,5 @@
 /** The flags of `service-auth issuer`, and the options of an issuer that they stand for. */
-import type { LimitOptions, ServeIssuerOptions } from '../../issuer/index.ts';
-import { signingAlgorithms } from '../../issuer/keys/signing-keys.ts';
+import { type LimitOptions, type ServeIssuerOptions, signingAlgorithms } from '../../issuer/index.ts';
 import { type FlagValues, oneOf, wholeNumber } from '../command.ts';
 import { UsageError } from '../errors.ts';
 import { readTextFile } from '../secret-input.ts';

@@ -1,24 +1,13 @@
-/** Creates what a seed names and is not there yet. What is there stays as it is; differences are said. */
-import { randomBytes } from 'node:crypto';
+/** Has an issuer create what a seed names and is not there yet, and says what came of it. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createSecrets } from '../../issuer/clients/secrets.ts';
-import {
-  type AdminClient,
-  createAdminClient,
-  type IssuerServer,
-  type NewResource,
-  type Service,
-} from '../../issuer/index.ts';
-import { hasStatus } from '../admin-client.ts';
-import { keepSecret } from '../services/secret-file.ts';
-import type { Seed, SeedService } from './seed.ts';
-import type { ChosenStorage } from './storage-choice.ts';
+import type { Issuer, IssuerSeed, IssuerStorage, SeededResource, SeededService } from '../../issuer/index.ts';
+import { openSecretFile, type SecretFile } from '../services/secret-file.ts';
 
-export interface Planting extends ChosenStorage {
-  readonly seed: Seed;
-  readonly server: IssuerServer;
-  readonly adminToken: string;
+export interface Planting {
+  readonly seed: IssuerSeed;
+  readonly issuer: Issuer;
+  readonly storage: IssuerStorage;
   /** Where secrets that the issuer made are written to. */
   readonly seedSecrets: string | undefined;
 }
@@ -30,154 +19,69 @@ export interface SeedNews {
   readonly text: string;
 }
 
+type SecretFiles = Map<string, SecretFile>;
+
 export async function plantSeed(planting: Planting): Promise<readonly SeedNews[]> {
-  const { seed, server, adminToken } = planting;
-  const { issuer } = server.issuer;
-  // No detour over the network, where the issuer's public name may not lead to this machine.
-  const client = createAdminClient({
-    issuer,
-    adminToken,
-    fetch: (url, init) => server.issuer.fetch(new Request(url, init)),
-  });
-  const news: SeedNews[] = [];
-  for (const resource of seed.resources) news.push(...(await plantResource(client, resource)));
-  for (const service of seed.services) news.push(...(await plantService(client, service, planting)));
-  return news;
-}
-
-async function plantResource(client: AdminClient, wanted: NewResource): Promise<readonly SeedNews[]> {
-  const { resource } = wanted;
+  const files: SecretFiles = new Map();
+  let made: readonly SeededService[] = [];
   try {
-    await client.resources.create(wanted);
-    return [
-      { event: 'seed.resource_created', members: { resource }, text: `seed: created resource ${resource}` },
-    ];
-  } catch (error) {
-    if (!hasStatus(error, 409)) throw seedError(`resource ${resource}`, error);
-  }
-  return difference('resource', resource, wanted, await client.resources.get(resource));
-}
-
-async function plantService(
-  client: AdminClient,
-  service: SeedService,
-  planting: Planting,
-): Promise<readonly SeedNews[]> {
-  const { clientId, registration, clientSecret } = service;
-  const { seedSecrets } = planting;
-  let existing = await findService(client, clientId);
-  if (existing === undefined) {
-    const isMade = clientSecret === undefined && seedSecrets !== undefined;
-    const path = isMade ? await fileOf(seedSecrets, clientId) : undefined;
-    try {
-      const { clientSecret: made } = await keepSecret(path, () => client.services.create(registration));
-      if (clientSecret === undefined || made === undefined) return [created(clientId, made, path)];
-      await replaceSecret(client, service, clientSecret, planting);
-      return [created(clientId, undefined, undefined)];
-    } catch (error) {
-      // Another instance was faster.
-      if (!hasStatus(error, 409)) throw seedError(`service ${clientId}`, error);
-      existing = await client.services.get(clientId);
-    }
-  }
-  const news = difference('service', clientId, registration, existing);
-  if (existing.revokedAt !== undefined)
-    return [...news, tell('revoked', 'service', clientId, 'it is revoked')];
-  const isKnown = clientSecret === undefined || (await hasSecret(clientId, clientSecret, planting));
-  return isKnown ? news : [...news, tell('differs', 'service', clientId, 'it has another secret')];
-}
-
-/** The admin API takes no secrets, since few people make good ones; a seed is for those who bring theirs along. */
-async function replaceSecret(
-  client: AdminClient,
-  { clientId, registration }: SeedService,
-  clientSecret: string,
-  { storage, secretKey }: Planting,
-): Promise<void> {
-  const { secrets: made } = await client.services.get(clientId);
-  const keepSecret = registration.authMethods?.includes('client_secret_jwt') ?? false;
-  const nowMs = Date.now();
-  const secret = createSecrets(secretKey, randomBytes).seal(clientId, clientSecret, { nowMs, keepSecret });
-  const { id, hint } = secret;
-  const audit = {
-    atMs: nowMs,
-    actor: 'seed',
-    action: 'secret.created',
-    target: clientId,
-    before: undefined,
-    after: { id, hint },
-  };
-  await storage.addSecret({ clientId, secret, expireOthersAtMs: nowMs }, audit);
-  for (const other of made) await client.secrets.remove(clientId, other.id);
-}
-
-async function hasSecret(
-  clientId: string,
-  secret: string,
-  { storage, secretKey }: Planting,
-): Promise<boolean> {
-  const service = await storage.findService(clientId);
-  const match = createSecrets(secretKey, randomBytes).match;
-  return service !== undefined && match(clientId, secret, service.secrets, Date.now()) !== undefined;
-}
-
-async function findService(client: AdminClient, clientId: string): Promise<Service | undefined> {
-  try {
-    return await client.services.get(clientId);
-  } catch (error) {
-    if (hasStatus(error, 404)) return undefined;
-    throw error;
+    await openFiles(planting, files);
+    const { resources, services } = await planting.issuer.seed(planting.seed);
+    made = services;
+    return [...resources.flatMap(resourceNews), ...services.flatMap((one) => serviceNews(one, files))];
+  } finally {
+    const secretOf = (name: string): string | undefined =>
+      made.find(({ clientId }) => clientId === name)?.clientSecret;
+    // All are begun whatever becomes of one: a secret that is not kept is lost.
+    await Promise.all([...files].map(([clientId, file]) => file.keep(secretOf(clientId))));
   }
 }
 
-async function fileOf(directory: string, clientId: string): Promise<string> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  return join(directory, encodeURIComponent(clientId));
+/** Before anything is created, so that no secret is made that cannot be kept. */
+async function openFiles({ seed, seedSecrets, storage }: Planting, files: SecretFiles): Promise<void> {
+  if (seedSecrets === undefined) return;
+  await mkdir(seedSecrets, { recursive: true, mode: 0o700 });
+  for (const { registration, clientSecret } of seed.services) {
+    const { clientId } = registration;
+    const isThere = clientSecret !== undefined || (await storage.findService(clientId)) !== undefined;
+    if (!isThere) files.set(clientId, await openSecretFile(join(seedSecrets, encodeURIComponent(clientId))));
+  }
 }
 
-function created(clientId: string, made: string | undefined, secretFile: string | undefined): SeedNews {
+function resourceNews({ resource, outcome, differences }: SeededResource): readonly SeedNews[] {
+  if (outcome !== 'created') return differenceNews('resource', resource, differences);
+  const text = `seed: created resource ${resource}`;
+  return [{ event: 'seed.resource_created', members: { resource }, text }];
+}
+
+function serviceNews(service: SeededService, files: SecretFiles): readonly SeedNews[] {
+  const { clientId, outcome, differences, clientSecret } = service;
+  if (outcome !== 'created') return differenceNews('service', clientId, differences);
   const event = 'seed.service_created';
   const text = `seed: created service ${clientId}`;
-  if (made === undefined) return { event, members: { clientId }, text };
+  const secretFile = files.get(clientId)?.path;
+  if (clientSecret === undefined) return [{ event, members: { clientId }, text }];
   if (secretFile !== undefined) {
-    return { event, members: { clientId, secretFile }, text: `${text}; its secret is in ${secretFile}` };
+    return [{ event, members: { clientId, secretFile }, text: `${text}; its secret is in ${secretFile}` }];
   }
-  return { event, members: { clientId, clientSecret: made }, text: `${text}; secret, shown once: ${made}` };
+  const shown = `${text}; secret, shown once: ${clientSecret}`;
+  return [{ event, members: { clientId, clientSecret }, text: shown }];
 }
 
-function difference(
+function differenceNews(
   what: 'service' | 'resource',
   name: string,
-  wanted: object,
-  existing: object,
+  differences: readonly string[],
 ): readonly SeedNews[] {
-  const members = Object.entries(wanted)
-    .filter(([member, value]) => canonical(value) !== canonical(Reflect.get(existing, member)))
-    .map(([member]) => member);
-  return members.length === 0 ? [] : [tell('differs', what, name, `it differs in ${members.join(', ')}`)];
-}
-
-function tell(
-  word: 'differs' | 'revoked',
-  what: 'service' | 'resource',
-  name: string,
-  problem: string,
-): SeedNews {
-  const text = `seed: ${what} ${name} is left as it is: ${problem}`;
-  return { event: `seed.${what}_${word}`, members: { [what]: name, problem }, text };
-}
-
-/** The same text for the same meaning: scopes, for example, are in no order. */
-function canonical(value: unknown): string {
-  const isNothing = value === undefined || value === null || (Array.isArray(value) && value.length === 0);
-  if (isNothing) return '';
-  if (Array.isArray(value)) return `[${[...new Set(value.map(canonical))].sort().join()}]`;
-  if (typeof value !== 'object') return JSON.stringify(value);
-  const members = Object.entries(value).map(([name, member]) => `${name}:${canonical(member)}`);
-  return `{${members.sort().join()}}`;
-}
-
-function seedError(what: string, error: unknown): Error {
-  const reason = error instanceof Error ? error.message : 'unexpected failure';
-  return new Error(`the seed's ${what} could not be created: ${reason}`);
+  const members = differences.filter((member) => member !== 'secret' && member !== 'revokedAt');
+  const tell = (word: 'differs' | 'revoked', problem: string): SeedNews => ({
+    event: `seed.${what}_${word}`,
+    members: { [what]: name, problem },
+    text: `seed: ${what} ${name} is left as it is: ${problem}`,
+  });
+  return [
+    ...(members.length > 0 ? [tell('differs', `it differs in ${members.join(', ')}`)] : []),
+    ...(differences.includes('revokedAt') ? [tell('revoked', 'it is revoked')] : []),
+    ...(differences.includes('secret') ? [tell('differs', 'it has another secret')] : []),
+  ];
 }

@@ -1,6 +1,6 @@
 /** The file of `--seed`: what is to be there. */
 import * as z from 'zod';
-import type { NewResource, NewService } from '../../issuer/index.ts';
+import type { IssuerSeed, SeedService } from '../../issuer/index.ts';
 import { UsageError } from '../errors.ts';
 import { readJsonFile, variable } from '../secret-input.ts';
 
@@ -27,21 +27,8 @@ const seedFile = z.strictObject({
   services: z.array(service),
 });
 
-export interface SeedService {
-  readonly clientId: string;
-  /** The members of its registration, `clientId` included, as the admin API takes them. */
-  readonly registration: NewService;
-  /** The secret that it is to have; the issuer makes one otherwise. */
-  readonly clientSecret: string | undefined;
-}
-
-export interface Seed {
-  readonly resources: readonly NewResource[];
-  readonly services: readonly SeedService[];
-}
-
 /** @throws UsageError that names the member which is wrong; values are not shown, as some are secret */
-export async function readSeed(path: string): Promise<Seed> {
+export async function readSeed(path: string): Promise<IssuerSeed> {
   const { success, data, error } = seedFile.safeParse(await readJsonFile(path, 'the seed file'));
   if (!success) {
     const at = error.issues[0]?.path.join('.') || 'the whole';
@@ -60,12 +47,12 @@ export async function readSeed(path: string): Promise<Seed> {
 function readService(given: z.output<typeof service>): SeedService {
   const { clientSecret, clientSecretEnv, ...registration } = given;
   const { clientId } = given;
-  if (clientSecretEnv === undefined) return { clientId, registration, clientSecret };
+  if (clientSecretEnv === undefined) return { registration, clientSecret };
   if (clientSecret !== undefined) {
     throw new UsageError(`the seed file gives ${clientId} both clientSecret and clientSecretEnv`);
   }
   const fromEnvironment = secret.safeParse(variable(clientSecretEnv));
-  if (fromEnvironment.success) return { clientId, registration, clientSecret: fromEnvironment.data };
+  if (fromEnvironment.success) return { registration, clientSecret: fromEnvironment.data };
   throw new UsageError(
     `${clientSecretEnv}, which the seed file names, must be set to at least ${LEAST_SECRET_CHARACTERS} visible ASCII characters`,
   );

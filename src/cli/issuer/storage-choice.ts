@@ -1,7 +1,9 @@
 /** Where an issuer of the command line keeps things, and the key that they are encrypted with. */
 import { randomBytes } from 'node:crypto';
 import { type IssuerStorage, libsqlStorage, memoryStorage, postgresStorage } from '../../issuer/index.ts';
+import { errorCode } from '../../shared/http.ts';
 import { UsageError } from '../errors.ts';
+import { messageOf } from '../failure.ts';
 import { secretVariable, variable } from '../secret-input.ts';
 import type { IssuerFlagValues } from './flags.ts';
 import type { Journal } from './journal.ts';
@@ -34,7 +36,16 @@ export async function chooseStorage(values: IssuerFlagValues, journal: Journal):
   if (configured === undefined) {
     throw new UsageError('PostgreSQL needs SERVICE_AUTH_SECRET_KEY or SERVICE_AUTH_SECRET_KEY_FILE');
   }
-  return { storage: await postgresStorage({ url }), secretKey: configured };
+  return { storage: await openPostgres(url), secretKey: configured };
+}
+
+/** What the driver or the server says does not tell that it is the database who says it. */
+async function openPostgres(url: string): Promise<IssuerStorage> {
+  try {
+    return await postgresStorage({ url });
+  } catch (error) {
+    throw errorCode(error) === undefined ? error : new Error(`PostgreSQL: ${messageOf(error)}`);
+  }
 }
 
 async function configuredKey(): Promise<Uint8Array | undefined> {

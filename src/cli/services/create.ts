@@ -6,7 +6,7 @@ import { environmentLines, environmentOf } from './environment-lines.ts';
 import { readRegistration, registrationFlags, registrationFlagsHelp } from './registration-flags.ts';
 import { keepSecret, secretFileHelp } from './secret-file.ts';
 
-const usage = `Usage: service-auth services create --name <text> --scope <scopes> [options]
+const usage = `Usage: service-auth services create --name <text> [options]
 
 Registers a service. On standard output are the environment variables that it needs, its secret among them, which is
 shown this once; what else there is to say is on standard error.
@@ -20,7 +20,7 @@ ${adminFlagsHelp}
 Examples:
   service-auth services create --name Billing --client-id billing --scope orders:read \\
     --resource https://orders.example > billing.env
-  service-auth services create --name Orders --scope '' --serves https://orders.example
+  service-auth services create --name Orders --serves https://orders.example
   service-auth services create --from billing.json --secret-file /run/secrets/billing
 
 ${exitCodeHelp}`;
@@ -55,6 +55,7 @@ export const createCommand = defineCommand({
     output.result({ ...service, clientSecret: shown, environment }, () => environmentLines(environment));
     if (output.json) return exitCodes.good;
     output.note(`Created service ${service.clientId}. Set these variables where it runs.`);
+    if (service.scopes.length === 0) output.note('Its tokens carry no scope, as none is registered.');
     if (shown !== undefined) output.note('Its secret is shown this once.');
     return exitCodes.good;
   },

@@ -29,7 +29,7 @@ export const registrationFlagsHelp = `  --name <text>             what people ca
   --dpop-bound              its tokens must be bound to a DPoP key
   --jwks <file>             its public keys, as a JSON Web Key Set: it then has no secret (private_key_jwt)
   --jwks-uri <url>          where they are published
-  --from <file>             a registration in JSON, as the admin API takes it; flags go before it`;
+  --from <file>             a registration in JSON, as the admin API takes it; flags override it`;
 
 /** The members that were given; the admin API judges them. */
 export async function readRegistration(

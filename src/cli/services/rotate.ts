@@ -47,7 +47,8 @@ export const rotateCommand = defineCommand({
       path === undefined
         ? { SERVICE_AUTH_CLIENT_SECRET: clientSecret }
         : { SERVICE_AUTH_CLIENT_SECRET_FILE: path };
-    const othersEndAt = new Date(Date.now() + overlapSeconds * 1000).toISOString();
+    // By the issuer's clock, which ends them, not by that of this machine.
+    const othersEndAt = new Date(Date.parse(secret.createdAt) + overlapSeconds * 1000).toISOString();
     const shown = path === undefined ? { clientSecret } : {};
     output.result({ clientId, ...secret, ...shown, othersEndAt, environment }, () =>
       environmentLines(environment),

@@ -16,18 +16,40 @@ export async function keepSecret<T extends { readonly clientSecret?: string | un
   make: () => Promise<T>,
 ): Promise<T> {
   if (path === undefined) return make();
-  const file = await openNew(path);
+  const file = await openSecretFile(path);
+  let made: T | undefined;
   try {
-    const made = await make();
-    if (made.clientSecret !== undefined) await file.writeFile(`${made.clientSecret}\n`);
-    else await unlink(path);
+    made = await make();
     return made;
-  } catch (error) {
-    await unlink(path);
-    throw error;
   } finally {
-    await file.close();
+    await file.keep(made?.clientSecret);
   }
+}
+
+/** A new file that waits for its secret. */
+export interface SecretFile {
+  readonly path: string;
+  /** Writes the secret and closes the file; takes it away where there is none, or it cannot be written. */
+  keep(clientSecret: string | undefined): Promise<void>;
+}
+
+/** @throws UsageError if the file is there already or cannot be made */
+export async function openSecretFile(path: string): Promise<SecretFile> {
+  const file = await openNew(path);
+  return {
+    path,
+    async keep(clientSecret) {
+      let isKept = false;
+      try {
+        if (clientSecret === undefined) return;
+        await file.writeFile(`${clientSecret}\n`);
+        isKept = true;
+      } finally {
+        await file.close();
+        if (!isKept) await unlink(path);
+      }
+    },
+  };
 }
 
 async function openNew(path: string): Promise<FileHandle> {

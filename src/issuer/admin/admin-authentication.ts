@@ -59,7 +59,10 @@ export function createAdminAuthentication(context: IssuerContext): AdminAuthenti
     const { clientId } = claims;
     const proof = await checkBinding(incoming, scheme, token, claims);
     if (isRefusal(proof)) return { ...proof, scheme, clientId };
-    if (!claims.scope?.split(' ').includes(ADMIN_SCOPE)) {
+    // Registration is asked, too: who is no administrator any more does not stay one until the token expires.
+    const service = await storage.findService(clientId);
+    const isRegistered = service?.scopes.includes(ADMIN_SCOPE) === true;
+    if (!isRegistered || !claims.scope?.split(' ').includes(ADMIN_SCOPE)) {
       return {
         error: 'insufficient_scope',
         description: `the scope ${ADMIN_SCOPE} is missing`,

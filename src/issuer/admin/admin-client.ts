@@ -91,7 +91,7 @@ export interface AdminClient {
     create(input: NewResource): Promise<Resource>;
     list(): Promise<ResourceList>;
     get(resource: string): Promise<Resource>;
-    update(resource: string, patch: ResourcePatch): Promise<Resource>;
+    update(resource: string, patch: ResourcePatch, options?: UpdateOptions): Promise<Resource>;
     remove(resource: string): Promise<void>;
   };
   readonly keys: {
@@ -177,7 +177,7 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
           method: 'PATCH',
           path: `/services/${encodeURIComponent(clientId)}`,
           body,
-          headers: ifVersion === undefined ? {} : { 'if-match': `"${ifVersion}"` },
+          headers: ifMatch(ifVersion),
           answer: answers.service,
         }),
       revoke: (clientId: string) =>
@@ -211,11 +211,12 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
       list: () => call({ method: 'GET', path: '/resources', answer: answers.resourceList }),
       get: (resource: string) =>
         call({ method: 'GET', path: `/resources/${encodeURIComponent(resource)}`, answer: answers.resource }),
-      update: (resource: string, body: ResourcePatch) =>
+      update: (resource: string, body: ResourcePatch, { ifVersion }: UpdateOptions = {}) =>
         call({
           method: 'PATCH',
           path: `/resources/${encodeURIComponent(resource)}`,
           body,
+          headers: ifMatch(ifVersion),
           answer: answers.resource,
         }),
       remove: (resource: string) =>
@@ -244,6 +245,10 @@ function checkToken(
   if (value === undefined || typeof value === 'function') return value;
   const isToken = typeof value === 'string' && /^[\x21-\x7e]+$/.test(value);
   return isToken ? value : check.failSecret('adminToken', 'a token or a function that gives one');
+}
+
+function ifMatch(version: number | undefined): Record<string, string> {
+  return version === undefined ? {} : { 'if-match': `"${version}"` };
 }
 
 function randomKey(): string {

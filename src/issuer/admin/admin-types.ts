@@ -156,6 +156,8 @@ export interface ResourcePatch {
 export interface Resource extends NewResource {
   readonly createdAt: string;
   readonly updatedAt: string;
+  /** Grows with every update. */
+  readonly version: number;
 }
 
 export interface ResourceList {
@@ -183,7 +185,7 @@ export interface AuditRecord {
   /** Grows with every act. */
   readonly sequence: number;
   readonly at: string;
-  /** `admin` for the admin token, else the client id of the access token. */
+  /** `admin` for the admin token, `seed` for a seed, else the client id of the access token. */
   readonly actor: string;
   /** Such as `service.created`. */
   readonly action: string;

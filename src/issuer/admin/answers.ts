@@ -101,6 +101,7 @@ export const resource: z.ZodType<Resource> = z.object({
   scopes: texts.optional(),
   createdAt: time,
   updatedAt: time,
+  version: z.int(),
 });
 export const resourceList: z.ZodType<ResourceList> = z.object({ resources: z.array(resource) });
 

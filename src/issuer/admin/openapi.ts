@@ -17,9 +17,9 @@ const COMPONENTS = '#/components/schemas/';
 const headerTexts: Readonly<Record<string, string>> = {
   'Idempotency-Key':
     'A create that is sent again with it within 24 hours is answered the same, and done once. 1 to 255 visible ASCII characters.',
-  'If-Match': 'The entity tag that the service must have, for the change to be made.',
+  'If-Match': 'The entity tag of the version to change; a newer one is left as it is.',
   Location: 'Where the new thing is.',
-  ETag: 'The version of the registration, for If-Match.',
+  ETag: 'The version of what was registered, for If-Match.',
 };
 
 export interface OpenApiDocument {

@@ -108,7 +108,8 @@ export function judge<T>(schema: z.ZodType<T>, input: unknown): T | Response {
 const MOST_FAULTS = 20;
 const LONGEST_TEXT = 200;
 
-function toInputFaults({ issues }: z.ZodError): readonly InputFault[] {
+/** What is wrong where, for people; values are not repeated. */
+export function toInputFaults({ issues }: z.ZodError): readonly InputFault[] {
   return issues.slice(0, MOST_FAULTS).map(({ path, message }) => ({
     path: path.join('.').slice(0, LONGEST_TEXT),
     message: message.slice(0, LONGEST_TEXT),

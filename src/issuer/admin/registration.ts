@@ -7,6 +7,13 @@ import { clientId, line, resourceUris, scopes, secureUrl } from './texts.ts';
 
 const DAY_SECONDS = 86_400;
 
+/** Whom the audit log names without their being services. */
+const otherActors = ['admin', 'seed'];
+const newClientId = clientId.refine(
+  (text) => !otherActors.includes(text),
+  `must not be ${otherActors.join(' or ')}: the audit log names others so`,
+);
+
 const required = { name: line.max(200), scopes };
 
 const optional = {
@@ -23,7 +30,7 @@ const optional = {
 };
 
 const members = z.strictObject({
-  clientId: clientId.optional(),
+  clientId: newClientId.optional(),
   ...required,
   ...z.object({ ...optional, tlsClientAuth: tlsClientName, federatedIdentities }).partial().shape,
 });

@@ -4,14 +4,19 @@ import type { IssuerContext } from '../context.ts';
 import { empty, json } from '../http/http-answers.ts';
 import type { PathParameters } from '../http/incoming.ts';
 import type { StoredResource } from '../storage/records.ts';
+import type { NewResource } from './admin-types.ts';
+import { etagOf, refuseVersion } from './entity-tags.ts';
+import { createInTurn } from './in-turn.ts';
 import { mergePatch } from './merge-patch.ts';
 import { type AdminRequest, type Operation, operation } from './operation.ts';
 import { refuse } from './problems.ts';
+import { retryUpdate } from './retry-update.ts';
 import { showResource } from './show.ts';
 import { line, resourceUri, scopes } from './texts.ts';
 
 const name = line.max(200);
-const newResource = z.strictObject({
+/** A resource to be registered. */
+export const newResource = z.strictObject({
   resource: resourceUri,
   name: name.optional(),
   scopes: scopes.optional(),
@@ -20,6 +25,7 @@ const resourcePatch = z.strictObject({ name: name.nullish(), scopes: scopes.null
 
 export function createResourceOperations(context: IssuerContext): readonly Operation[] {
   const { storage } = context.settings;
+  const inTurn = createInTurn();
   return [
     operation({
       id: 'listResources',
@@ -35,7 +41,7 @@ export function createResourceOperations(context: IssuerContext): readonly Opera
       path: '/resources',
       summary: 'Registers a resource.',
       body: newResource,
-      answer: { status: 201, schema: 'Resource', headers: ['Location'] },
+      answer: { status: 201, schema: 'Resource', headers: ['Location', 'ETag'] },
       problems: ['resource_taken'],
       handle: (request) => createResource(context, request),
     }),
@@ -44,11 +50,11 @@ export function createResourceOperations(context: IssuerContext): readonly Opera
       method: 'GET',
       path: '/resources/:resource',
       summary: 'Shows a resource.',
-      answer: { status: 200, schema: 'Resource' },
+      answer: { status: 200, schema: 'Resource', headers: ['ETag'] },
       problems: ['unknown_resource'],
       async handle({ parameters }) {
         const resource = await findResource(context, parameters);
-        return resource instanceof Response ? resource : json(showResource(resource));
+        return resource instanceof Response ? resource : answer(resource);
       },
     }),
     operation({
@@ -56,10 +62,13 @@ export function createResourceOperations(context: IssuerContext): readonly Opera
       method: 'PATCH',
       path: '/resources/:resource',
       summary: 'Changes a resource by a JSON merge patch: what is left out stays, null takes away.',
+      headers: ['If-Match'],
       body: resourcePatch,
-      answer: { status: 200, schema: 'Resource' },
-      problems: ['unknown_resource'],
-      handle: (request) => updateResource(context, request),
+      answer: { status: 200, schema: 'Resource', headers: ['ETag'] },
+      problems: ['unknown_resource', 'version_mismatch', 'update_conflict', 'invalid_if_match'],
+      // A resource has no version: an update that was read before another one would undo it.
+      handle: (request) =>
+        inTurn(request.parameters.get('resource') ?? '', () => updateResource(context, request)),
     }),
     operation({
       id: 'deleteResource',
@@ -73,6 +82,10 @@ export function createResourceOperations(context: IssuerContext): readonly Opera
   ];
 }
 
+function answer(resource: StoredResource): Response {
+  return json(showResource(resource), { etag: etagOf(resource.version) });
+}
+
 /** What cannot be a resource is not asked for. */
 async function findResource(
   { settings }: IssuerContext,
@@ -84,38 +97,66 @@ async function findResource(
 }
 
 async function createResource(
-  { settings, emit }: IssuerContext,
+  context: IssuerContext,
   { actor, body }: AdminRequest<z.output<typeof newResource>, undefined>,
 ): Promise<Response> {
-  const { storage, resources, baseUrl, now } = settings;
-  // Those of the options come first: what is registered under their name would be without effect.
-  if (resources?.has(body.resource) === true) return refuse('resource_taken');
-  const atMs = now();
-  const { resource, name: label, scopes: allowed } = body;
-  const stored = { resource, name: label, scopes: allowed, createdAtMs: atMs, updatedAtMs: atMs };
-  const after = showResource(stored);
-  const audit = { atMs, actor, action: 'resource.created', target: resource, before: undefined, after };
-  if (!(await storage.createResource(stored, audit))) return refuse('resource_taken');
-  emit?.({ type: 'issuer.resource_changed', resource, change: 'created' });
-  return json(after, { location: `${baseUrl}/admin/resources/${encodeURIComponent(resource)}` }, 201);
+  const stored = await registerResource(context, actor, body);
+  if (stored === undefined) return refuse('resource_taken');
+  const headers = {
+    location: `${context.settings.baseUrl}/admin/resources/${encodeURIComponent(stored.resource)}`,
+    etag: etagOf(stored.version),
+  };
+  return json(showResource(stored), headers, 201);
 }
 
-async function updateResource(
+/** Stores a resource of judged input; `undefined` where its name is taken. */
+export async function registerResource(
+  { settings, emit }: IssuerContext,
+  actor: string,
+  { resource, name: label, scopes: allowed }: NewResource,
+): Promise<StoredResource | undefined> {
+  const { storage, resources, now } = settings;
+  // Those of the options come first: what is registered under their name would be without effect.
+  if (resources?.has(resource) === true) return undefined;
+  const atMs = now();
+  const stored = {
+    resource,
+    name: label,
+    scopes: allowed,
+    createdAtMs: atMs,
+    updatedAtMs: atMs,
+    version: 1,
+  };
+  const after = showResource(stored);
+  const audit = { atMs, actor, action: 'resource.created', target: resource, before: undefined, after };
+  if (!(await storage.createResource(stored, audit))) return undefined;
+  emit?.({ type: 'issuer.resource_changed', resource, change: 'created' });
+  return stored;
+}
+
+function updateResource(
   context: IssuerContext,
-  { actor, parameters, body }: AdminRequest<z.output<typeof resourcePatch>, undefined>,
+  { actor, request, parameters, body }: AdminRequest<z.output<typeof resourcePatch>, undefined>,
 ): Promise<Response> {
   const { settings, emit } = context;
-  const known = await findResource(context, parameters);
-  if (known instanceof Response) return known;
-  const { resource, createdAtMs } = known;
-  const merged = newResource.parse(mergePatch({ resource, name: known.name, scopes: known.scopes }, body));
-  const atMs = settings.now();
-  const changed = { resource, name: merged.name, scopes: merged.scopes, createdAtMs, updatedAtMs: atMs };
-  const [before, after] = [showResource(known), showResource(changed)];
-  const audit = { atMs, actor, action: 'resource.updated', target: resource, before, after };
-  if (!(await settings.storage.updateResource(changed, audit))) return refuse('unknown_resource');
-  emit?.({ type: 'issuer.resource_changed', resource, change: 'updated' });
-  return json(after);
+  const ifMatch = request.headers.get('if-match');
+  return retryUpdate(async () => {
+    const known = await findResource(context, parameters);
+    if (known instanceof Response) return known;
+    const refusal = refuseVersion(ifMatch, known.version);
+    if (refusal !== undefined) return refusal;
+    const input = { resource: known.resource, name: known.name, scopes: known.scopes };
+    const { resource, name: label, scopes: allowed } = newResource.parse(mergePatch(input, body));
+    const patched = { resource, name: label, scopes: allowed };
+    if (JSON.stringify(patched) === JSON.stringify(input)) return answer(known);
+    const atMs = settings.now();
+    const changed = { ...known, ...patched, updatedAtMs: atMs, version: known.version + 1 };
+    const [before, after] = [showResource(known), showResource(changed)];
+    const audit = { atMs, actor, action: 'resource.updated', target: resource, before, after };
+    if (!(await settings.storage.updateResource(changed, audit))) return undefined;
+    emit?.({ type: 'issuer.resource_changed', resource, change: 'updated' });
+    return answer(changed);
+  });
 }
 
 async function deleteResource(

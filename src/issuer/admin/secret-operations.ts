@@ -7,6 +7,7 @@ import { keepsSealed } from '../storage/kept-secret.ts';
 import type { AuthMethod, StoredSecret, StoredService } from '../storage/records.ts';
 import { findService } from './find-service.ts';
 import { createOnce, type Prepared, type Seed } from './idempotency.ts';
+import { createInTurn } from './in-turn.ts';
 import { type AdminRequest, type Operation, operation } from './operation.ts';
 import { refuse } from './problems.ts';
 import { showSecret, toIso } from './show.ts';
@@ -22,6 +23,7 @@ const secretOptions = z.strictObject({
 type SecretOptions = z.output<typeof secretOptions>;
 
 export function createSecretOperations(context: IssuerContext): readonly Operation[] {
+  const inTurn = createInTurn();
   return [
     operation({
       id: 'createSecret',
@@ -41,7 +43,9 @@ export function createSecretOperations(context: IssuerContext): readonly Operati
         'idempotency_key_reused',
         'update_conflict',
       ],
-      handle: (request) => createSecret(context, request),
+      // They are counted first, and added later.
+      handle: (request) =>
+        inTurn(request.parameters.get('clientId') ?? '', () => createSecret(context, request)),
     }),
     operation({
       id: 'removeSecret',

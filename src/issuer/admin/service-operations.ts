@@ -3,23 +3,21 @@ import * as z from 'zod';
 import type { IssuerContext } from '../context.ts';
 import { empty, type InputFault, json } from '../http/http-answers.ts';
 import type { StoredService } from '../storage/records.ts';
-import { etagOf, isMatch } from './entity-tags.ts';
+import { etagOf, refuseVersion } from './entity-tags.ts';
 import { findService } from './find-service.ts';
 import { createOnce, type Prepared, type Seed } from './idempotency.ts';
 import { mergePatch } from './merge-patch.ts';
+import { newServiceRecord } from './new-service-record.ts';
 import { type AdminRequest, judge, type Operation, operation } from './operation.ts';
 import { cursor, cutPage, limit, readCursor, toCursor } from './pages.ts';
 import { refuse } from './problems.ts';
 import { newService, type RegistrationInput, servicePatch, toInput } from './registration.ts';
-import { needsSecret, sealSecret } from './secret-operations.ts';
+import { retryUpdate } from './retry-update.ts';
 import { showService, toIso } from './show.ts';
 
 const servicePage = z.strictObject({ after: cursor.optional(), limit });
 type ServicePage = z.output<typeof servicePage>;
 type Patch = z.output<typeof servicePatch>;
-
-/** Of updates that lose to others; each loser waits for one winner. */
-const MOST_TRIES = 20;
 
 export function createServiceOperations(context: IssuerContext): readonly Operation[] {
   return [
@@ -77,8 +75,9 @@ export function createServiceOperations(context: IssuerContext): readonly Operat
       method: 'DELETE',
       path: '/services/:clientId',
       summary: 'Revokes a service for good: its tokens stop working. It stays on record.',
+      headers: ['If-Match'],
       answer: { status: 204 },
-      problems: ['unknown_service'],
+      problems: ['unknown_service', 'version_mismatch', 'invalid_if_match'],
       handle: (request) => revokeService(context, request),
     }),
   ];
@@ -114,52 +113,32 @@ function prepareService(
 ): Prepared {
   const { storage, baseUrl } = settings;
   const clientId = known?.clientId ?? wanted ?? `svc_${secrets.identifier()}`;
-  const { authMethods } = registration;
-  const sealed = needsSecret(authMethods)
-    ? sealSecret(secrets, { clientId, authMethods }, clientSecret, {
-        nowMs: createdAtMs,
-        id: known?.secretId,
-      })
-    : undefined;
-  const service: StoredService = {
-    ...registration,
+  const { service, audit } = newServiceRecord(secrets, {
+    actor,
     clientId,
-    secrets: sealed === undefined ? [] : [sealed],
+    registration,
+    clientSecret,
+    secretId: known?.secretId,
     createdAtMs,
-    updatedAtMs: createdAtMs,
-    revokedAtMs: undefined,
-    version: 1,
-  };
-  const shown = showService(service);
+  });
+  const [sealed] = service.secrets;
   return {
     clientId,
     secretId: sealed?.id,
-    store: (request) =>
-      storage.createService(
-        service,
-        {
-          atMs: createdAtMs,
-          actor,
-          action: 'service.created',
-          target: clientId,
-          before: undefined,
-          after: shown,
-        },
-        request,
-      ),
+    store: (request) => storage.createService(service, audit, request),
     taken: () => refuse('client_id_taken'),
     answer: () => {
       const headers = {
         location: `${baseUrl}/admin/services/${encodeURIComponent(clientId)}`,
         etag: etagOf(service.version),
       };
-      return json({ ...shown, clientSecret: sealed && clientSecret }, headers, 201);
+      return json({ ...showService(service), clientSecret: sealed && clientSecret }, headers, 201);
     },
   };
 }
 
 /** Those that tokens could never be for. */
-async function findUnknownResources(
+export async function findUnknownResources(
   { resources }: IssuerContext,
   input: { readonly [List in 'resources' | 'serves']?: readonly string[] | null | undefined },
 ): Promise<readonly InputFault[]> {
@@ -181,14 +160,13 @@ async function listServices(
   return json({ services: page.map(showService), next: last && toCursor(last.clientId) });
 }
 
-/** A patch says what to change, not what the whole shall be: losing to another update, it is merged into that. */
-async function updateService(
+function updateService(
   context: IssuerContext,
   { actor, request, parameters, body }: AdminRequest<Patch, undefined>,
 ): Promise<Response> {
   const { settings, emit } = context;
   const ifMatch = request.headers.get('if-match');
-  for (let tries = 0; tries < MOST_TRIES; tries++) {
+  return retryUpdate(async () => {
     const known = await findService(context, parameters);
     if (known instanceof Response) return known;
     const refusal = refuseUpdate(known, ifMatch);
@@ -204,18 +182,16 @@ async function updateService(
     const { clientId, version } = service;
     const [before, after] = [showService(known), showService(service)];
     const audit = { atMs, actor, action: 'service.updated', target: clientId, before, after };
-    if (!(await settings.storage.updateService(service, audit))) continue;
+    if (!(await settings.storage.updateService(service, audit))) return undefined;
     emit?.({ type: 'issuer.service_updated', clientId, version });
     return answer(service);
-  }
-  return refuse('update_conflict');
+  });
 }
 
 function refuseUpdate({ version, revokedAtMs }: StoredService, ifMatch: string | null): Response | undefined {
-  const matches = ifMatch === null || isMatch(ifMatch, version);
-  if (matches === undefined) return refuse('invalid_if_match');
-  if (!matches) return refuse('version_mismatch', { headers: { etag: etagOf(version) } });
-  return revokedAtMs === undefined ? undefined : refuse('service_revoked');
+  return (
+    refuseVersion(ifMatch, version) ?? (revokedAtMs === undefined ? undefined : refuse('service_revoked'))
+  );
 }
 
 async function revokeService(

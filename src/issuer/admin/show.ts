@@ -39,8 +39,9 @@ export function showSecret({
   };
 }
 
-export function showResource({ resource, name, scopes, createdAtMs, updatedAtMs }: StoredResource): Resource {
-  return { resource, name, scopes, createdAt: toIso(createdAtMs), updatedAt: toIso(updatedAtMs) };
+export function showResource(stored: StoredResource): Resource {
+  const { resource, name, scopes, createdAtMs, updatedAtMs, version } = stored;
+  return { resource, name, scopes, createdAt: toIso(createdAtMs), updatedAt: toIso(updatedAtMs), version };
 }
 
 /** A key among all that are published. */

@@ -24,6 +24,8 @@ export async function authenticateByFederation(
     return new Refusal('unknown_identity');
   }
   let undecided: OAuthFault | undefined;
+  // One that is for others too could be sent here by any of them.
+  if (Array.isArray(claims.aud) && claims.aud.length > 1) return new Refusal('wrong_assertion');
   for (const identity of identities) {
     const outcome = await clientKeys.verifierOf(identity, jws.header.typ !== undefined).verifyToken(text);
     if (outcome.ok && outcome.caller.subject === identity.subject) return { service, method: 'federated' };

@@ -5,7 +5,7 @@ import type { StoredService } from '../storage/records.ts';
 
 export interface ExchangeRequest {
   readonly subjectToken: string;
-  /** Who acts, where that is not the client itself. */
+  /** The client's own token, for those that send one: it is the client that acts in any case. */
   readonly actorToken: string | undefined;
   /** What the answer says the new token is. */
   readonly issuedTokenType: string;

@@ -20,6 +20,8 @@ export async function grantResources(
   if (!requested.every((resource) => registered.has(resource))) return unknownResource();
   const found = await findAll(registry, requested.length === 0 ? resources : requested);
   if (requested.length > 0) return found.length === requested.length ? found : unknownResource();
+  // What became of its resources must not make its tokens good for something else.
+  if (found.length === 0 && resources.length > 0) return unknownResource();
   return found.length > 1
     ? new OAuthFault('invalid_target', 'several resources are registered for this client; ask for one')
     : found;

@@ -21,14 +21,12 @@ export const tokenExchangeGrant: Grant = async (context, { service }, { form }, 
   const { clientId, tokenFormat: format } = service;
   const request = readExchangeRequest(form, service);
   if (request instanceof OAuthFault) return request;
-  const subject = await readToken(context, service, 'subject_token', request.subjectToken);
+  const subject = await readSubject(context, service, request.subjectToken);
   if (subject instanceof OAuthFault) return subject;
-  const actorToken =
-    request.actorToken === undefined
-      ? undefined
-      : await readToken(context, service, 'actor_token', request.actorToken);
-  if (actorToken instanceof OAuthFault) return actorToken;
-  const actor = nextActor(clientId, subject, actorToken);
+  if (request.actorToken !== undefined && !(await isOwnToken(context, clientId, request.actorToken))) {
+    return new OAuthFault('invalid_request', 'actor_token is not a live token of this client alone');
+  }
+  const actor = nextActor(clientId, subject);
   if (actor instanceof OAuthFault) return actor;
   const confirmation = exchangeBinding(clientId, subject, sender);
   if (confirmation instanceof OAuthFault) return confirmation;
@@ -50,10 +48,9 @@ export const tokenExchangeGrant: Grant = async (context, { service }, { form }, 
 };
 
 /** A live token of this issuer that came to this client, or that is its own. */
-async function readToken(
+async function readSubject(
   { tokens }: IssuerContext,
   { clientId, serves }: StoredService,
-  parameter: string,
   token: string,
 ): Promise<AccessTokenClaims | OAuthFault> {
   const claims = await tokens.readActive(token);
@@ -63,10 +60,16 @@ async function readToken(
   if (claims === undefined || !isHeld) {
     return new OAuthFault(
       'invalid_request',
-      `${parameter} is not a live token that this client may exchange`,
+      'subject_token is not a live token that this client may exchange',
     );
   }
   return claims;
+}
+
+/** A token that came from elsewhere would make its sender an actor who never acted. */
+async function isOwnToken({ tokens }: IssuerContext, clientId: string, token: string): Promise<boolean> {
+  const claims = await tokens.readActive(token);
+  return claims?.clientId === clientId && claims.actor === undefined;
 }
 
 function lifetimeOf({ settings }: IssuerContext, { accessTokenSeconds }: StoredService): number {

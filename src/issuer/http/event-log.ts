@@ -75,7 +75,8 @@ export function createEventLog(options: EventLogOptions = {}): EventListener {
   let second = 0;
 
   function line(at: number, level: LogLevel, event: string, members: object): void {
-    write(JSON.stringify({ time: new Date(at).toISOString(), level, event, ...members }));
+    const text = JSON.stringify({ time: new Date(at).toISOString(), level, event, ...members });
+    write(text.replace(invisible, escaped));
   }
 
   /** Tells what the second before left out. */
@@ -104,6 +105,14 @@ function levelOf(type: EventType): LogLevel {
   if (debug.has(type)) return 'debug';
   if (warnings.has(type)) return 'warn';
   return errors.has(type) || type.endsWith('_failed') ? 'error' : 'info';
+}
+
+/** What JSON lets stand, but terminals and readers of lines may obey: controls, separators of lines, marks of direction. */
+const invisible = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+function escaped(character: string): string {
+  const units = character.split('').map((unit) => unit.charCodeAt(0).toString(16).padStart(4, '0'));
+  return units.map((unit) => `\\u${unit}`).join('');
 }
 
 function toStandardError(line: string): void {

@@ -47,6 +47,8 @@ export const serverTimes: ServerTimes = Object.freeze({
 const MAX_HEADER_BYTES = 16 * 1024;
 /** Above it new connections are dropped; those that are there go on. */
 const MAX_CONNECTIONS = 10_000;
+/** Requests of one connection that are answered at once; others that were sent without waiting are turned away. */
+const MAX_PIPELINED = 16;
 
 export interface NodeServer {
   /** Gives the port. */
@@ -63,6 +65,7 @@ export function createNodeServer(
   times: ServerTimes = serverTimes,
 ): NodeServer {
   const sockets = new Set<Socket>();
+  const underWay = new WeakMap<Socket, number>();
   let closing: Promise<void> | undefined;
   const server = makeServer(check, tls, times);
   server.timeout = times.stalledMs;
@@ -73,13 +76,22 @@ export function createNodeServer(
     socket.once('close', () => sockets.delete(socket));
   });
   server.on('request', (incoming, outgoing) => {
+    const { socket } = incoming;
+    const count = countUnderWay(socket, 1);
     void answerNodeRequest(incoming, outgoing, async (request, connection) => {
+      if (count > MAX_PIPELINED) return tooMany();
       const isProbe = closing !== undefined && new URL(request.url).pathname === '/readyz';
       const response = isProbe ? problem(503, 'the server is closing') : await handler(request, connection);
       if (!server.listening) outgoing.shouldKeepAlive = false;
       return response;
-    });
+    }).finally(() => countUnderWay(socket, -1));
   });
+
+  function countUnderWay(socket: Socket, change: 1 | -1): number {
+    const count = (underWay.get(socket) ?? 0) + change;
+    underWay.set(socket, count);
+    return count;
+  }
 
   async function close(drainMs: number): Promise<void> {
     if (drainMs > 0) await new Promise((resolve) => setTimeout(resolve, drainMs));
@@ -97,7 +109,8 @@ export function createNodeServer(
   return {
     listen: (port, host) =>
       new Promise((resolve, reject) => {
-        server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, port, host)));
+        // Also for what happens later, such as a connection that cannot be accepted: it must not end the process.
+        server.on('error', (error: NodeJS.ErrnoException) => reject(listenError(error, port, host)));
         server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
       }),
     close(drainMs) {
@@ -105,6 +118,10 @@ export function createNodeServer(
       return closing;
     },
   };
+}
+
+function tooMany(): Response {
+  return problem(503, 'too many requests on this connection at once', { headers: { 'retry-after': '1' } });
 }
 
 function makeServer(check: OptionChecker, tls: ServerTls | undefined, times: ServerTimes): Server {

@@ -169,6 +169,7 @@ describe('service-auth issuer', () => {
     const fromEnvironment = { SERVICE_AUTH_DATABASE_URL: url, SERVICE_AUTH_SECRET_KEY: secretKey };
     const unreachable = await program.run(['issuer', '--port', '0'], fromEnvironment);
     expect(unreachable.code).toBe(1);
+    expect(unreachable.stderr).toMatch(/^service-auth issuer: PostgreSQL: .*ECONNREFUSED/);
     expect(unreachable.stderr).not.toContain('WARNING');
     expect(stderr + unreachable.stderr).not.toContain('canary');
     expect(unreachable.stderr).not.toContain('    at ');

@@ -114,6 +114,12 @@ describe('service-auth', () => {
     expect(stderr).not.toContain('canary');
   });
 
+  it('leads to the help of the command of a group', async () => {
+    const { stderr } = await program.run(['services', 'create', '--nme', 'x']);
+    expect(stderr).toContain('did you mean --name?');
+    expect(stderr).toContain('Run service-auth services create --help for its options.');
+  });
+
   it('--json also tells a failure as one document', async () => {
     const document = await program.json(['services', 'list']);
     expect(document).toEqual({

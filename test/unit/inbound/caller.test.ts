@@ -71,6 +71,7 @@ it.each<[string, object, object]>([
   ['no subject', { sub: undefined }, { kind: 'service', subject: undefined }],
   ['another subject', { sub: 'user' }, { kind: 'user' }],
   ['a subject and no client', { client_id: undefined }, { kind: 'user' }],
+  ['a token that says user', { sub: 'billing', client_id: 'billing', token_type: 'user' }, { kind: 'user' }],
   ['a token that says service', { sub: 'user', token_type: 'service' }, { kind: 'service' }],
 ])('reads %s', async (_name, claims, expected) => {
   const caller = await callerOf(await mint(key, claims));

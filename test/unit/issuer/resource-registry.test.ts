@@ -6,7 +6,7 @@ import { BILLING, ISSUER, ORDERS, START_MS } from './harness.ts';
 
 async function createRegistry(configured: readonly ResourceOptions[] | undefined) {
   const storage = memoryStorage();
-  const stored = { name: undefined, createdAtMs: START_MS, updatedAtMs: START_MS };
+  const stored = { name: undefined, createdAtMs: START_MS, updatedAtMs: START_MS, version: 1 };
   const audit = {
     atMs: START_MS,
     actor: 'admin',

@@ -39,23 +39,23 @@ export function createPostgresDialect(kysely: typeof import('kysely'), pool: Poo
 }
 
 function createConnection(client: PoolClient): Connection {
-  let isBroken = false;
+  let broken: { readonly by: unknown } | undefined;
   return {
     async executeQuery<R>({ sql: text, parameters }: CompiledQuery): Promise<QueryResult<R>> {
       // To roll back would take as long as what was waited for in vain; the server does so once the connection is gone.
-      if (isBroken) throw new Error('the connection to the database is lost');
+      if (broken !== undefined) throw broken.by;
       try {
         const { rows, rowCount } = await client.query({ text, values: parameters.map(toStorable) });
         return { rows, numAffectedRows: BigInt(rowCount ?? 0) };
       } catch (error) {
         // Not the server's own word: no answer came, and a late one must not meet another query.
-        isBroken ||= !(error instanceof Error && 'severity' in error);
+        if (!(error instanceof Error && 'severity' in error)) broken = { by: error };
         throw error;
       }
     },
     streamQuery() {
       throw new Error('no query here is streamed');
     },
-    release: () => client.release(isBroken),
+    release: () => client.release(broken !== undefined),
   };
 }

@@ -213,6 +213,16 @@ describe('what fails inside', () => {
     ]);
   });
 
+  it('a system error is named by its code, too', async () => {
+    const harness = createHarness();
+    const failure = Object.assign(new Error('canary'), { code: 'ECONNREFUSED' });
+    const findService = () => Promise.reject(failure);
+    const broken = createHarness({ storage: { ...harness.storage, findService } });
+    await broken.post('/token', { grant_type: 'client_credentials' }, await harness.register());
+    expect(broken.events).toMatchObject([{ errorName: 'Error', errorCode: 'ECONNREFUSED' }]);
+    expect(JSON.stringify(broken.events)).not.toContain('canary');
+  });
+
   it('a listener that throws changes nothing', async () => {
     const onEvent = () => {
       throw new Error('listener');

@@ -86,6 +86,13 @@ describe('resource (RFC 8707)', () => {
     expect(asked.body.error).toBe('invalid_target');
     expect((await after.verify(await after.token(service))).payload.aud).toBe(BILLING);
   });
+
+  it('threat 26: a service whose resources are all gone gets no token for something else', async () => {
+    const before = createHarness({ secretKey: 'k'.repeat(32) });
+    const service = await before.register({ resources: [ORDERS] });
+    const after = createHarness({ storage: before.storage, secretKey: 'k'.repeat(32), resources: [BILLING] });
+    expect((await after.post('/token', GRANT, service)).body.error).toBe('invalid_target');
+  });
 });
 
 describe('scopes of resources', () => {

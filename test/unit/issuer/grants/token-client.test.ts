@@ -120,9 +120,9 @@ it('tokens.exchange() takes resource, audience and actor; a refusal is typed', a
   expect(decodeJwt(byResource.accessToken).aud).toBe(resourceOf('bank'));
   const byName = await client.exchange({ subjectToken, audience: 'stock' });
   expect(decodeJwt(byName.accessToken).aud).toBe(resourceOf('stock'));
-  const { accessToken: actorToken } = await tokens(web).getToken({ scope: 'read' });
+  const { accessToken: actorToken } = await client.getToken({ resource: resourceOf('stock') });
   const acted = await client.exchange({ subjectToken, actorToken, audience: 'stock' });
-  expect(decodeJwt(acted.accessToken).act).toEqual({ sub: 'web' });
+  expect(decodeJwt(acted.accessToken).act).toEqual({ sub: 'shop' });
   const refusals: [object, string][] = [
     [{ subjectToken }, 'invalid_target'],
     [{ subjectToken, audience: 'nobody' }, 'invalid_target'],

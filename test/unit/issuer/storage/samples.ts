@@ -74,6 +74,7 @@ export const resource = (name: string, members: Partial<StoredResource> = {}): S
   scopes: undefined,
   createdAtMs: 1,
   updatedAtMs: 1,
+  version: 1,
   ...members,
 });
 
