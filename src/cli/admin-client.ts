@@ -31,8 +31,3 @@ export async function adminAccess(
   }
   return { issuer, client: await asUsage(() => createAdminClient({ issuer, adminToken })) };
 }
-
-/** Whether the admin API answered with this status. */
-export function hasStatus(error: unknown, status: number): boolean {
-  return error instanceof Error && 'status' in error && error.status === status;
-}

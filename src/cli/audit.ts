@@ -1,7 +1,6 @@
 import { adminClient, adminFlags, adminFlagsHelp } from './admin-client.ts';
 import { defineCommand, wholeNumber } from './command.ts';
 import { exitCodeHelp, exitCodes } from './exit-codes.ts';
-import { harmless } from './output.ts';
 import { table } from './table.ts';
 
 const usage = `Usage: service-auth audit [options]
@@ -33,11 +32,7 @@ export const auditCommand = defineCommand({
     const page = await client.audit.list({ target, limit, before });
     output.result(page, () => {
       const rows = page.entries.map(({ at, actor, action, target: what }) => [at, actor, action, what]);
-      return table(
-        ['AT', 'WHO', 'WHAT', 'TO'],
-        rows.map((row) => row.map(harmless)),
-        output.style,
-      );
+      return table(['AT', 'WHO', 'WHAT', 'TO'], rows, output.style);
     });
     return exitCodes.good;
   },

@@ -1,5 +1,12 @@
-import { type AuthedFetch, createAuthedFetch, isServiceAuthError, type Target } from '../index.ts';
+import {
+  type AuthedFetch,
+  createAuthedFetch,
+  isServiceAuthError,
+  ServiceAuthError,
+  type Target,
+} from '../index.ts';
 import { networkError } from '../shared/http.ts';
+import { readBounded } from '../shared/transport.ts';
 import {
   type ClientFlagValues,
   clientEnvironmentHelp,
@@ -154,7 +161,7 @@ async function print(response: Response, include: boolean, output: Output): Prom
   const { status, statusText } = response;
   const headers = [...response.headers];
   if (output.json) {
-    const text = await response.text();
+    const text = await readText(response);
     const isJsonAnswer = /^application\/([\w.+-]+\+)?json\b/i.test(
       response.headers.get('content-type') ?? '',
     );
@@ -166,16 +173,36 @@ async function print(response: Response, include: boolean, output: Output): Prom
     const lines = headers.map(([name, value]) => `${output.style.bold(name)}: ${harmless(value)}`);
     console.log([`HTTP ${status} ${harmless(statusText)}`.trimEnd(), ...lines, ''].join('\n'));
   }
-  for await (const chunk of response.body ?? []) {
-    if (!process.stdout.write(chunk)) await new Promise((resolve) => process.stdout.once('drain', resolve));
-  }
-  if (process.stdout.isTTY) console.log();
+  await printBody(response);
   const challenge = response.headers.get('www-authenticate');
   if (status >= 400) {
     output.note(
       `service-auth call: the service answered ${status}${challenge === null ? '' : `: ${harmless(challenge)}`}`,
     );
   }
+}
+
+const LARGEST_DOCUMENT = 64 * 1024 * 1024;
+
+/** One document is printed once it is whole, so it must end. */
+async function readText(response: Response): Promise<string> {
+  const bytes = await readBounded(response, LARGEST_DOCUMENT);
+  if (bytes !== undefined) return new TextDecoder().decode(bytes);
+  const text = `the service answered with more than ${LARGEST_DOCUMENT} bytes; call it without --json`;
+  throw new ServiceAuthError('response_too_large', text);
+}
+
+/** As it comes, byte for byte; but where somebody sees it, without what would steer the terminal. */
+async function printBody({ body }: Response): Promise<void> {
+  const { stdout } = process;
+  const decoder = new TextDecoder();
+  const forTerminal = (chunk: Uint8Array): string =>
+    decoder.decode(chunk, { stream: true }).replaceAll(/[^\t\r\n]+/g, harmless);
+  for await (const chunk of body ?? []) {
+    const isRoomLeft = stdout.write(stdout.isTTY ? forTerminal(chunk) : chunk);
+    if (!isRoomLeft) await new Promise((resolve) => stdout.once('drain', resolve));
+  }
+  if (stdout.isTTY) console.log();
 }
 
 function exitCodeOf(status: number): number {

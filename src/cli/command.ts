@@ -114,7 +114,7 @@ function checkArguments(given: readonly string[], takes: readonly string[]): voi
 }
 
 /** Text of the command line in a message: cut short, as a longer one may be a token in the wrong place. */
-function quoted(text: string): string {
+export function quoted(text: string): string {
   return text.length > LONGEST_WORD ? `of ${text.length} characters` : JSON.stringify(text);
 }
 
@@ -129,7 +129,7 @@ function withoutAdvice(message: string): string {
 export function wholeNumber(flag: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new UsageError(`--${flag} must be a whole number; got ${JSON.stringify(text)}`);
+  throw new UsageError(`--${flag} must be a whole number; got ${quoted(text)}`);
 }
 
 const secondsOf: Readonly<Record<string, number>> = { '': 1, s: 1, m: 60, h: 3600, d: 86_400 };
@@ -140,7 +140,7 @@ export function duration(flag: string, text: string | undefined): number | undef
   const [, count, unit = ''] = /^(\d{1,6})([smhd]?)$/.exec(text) ?? [];
   const seconds = secondsOf[unit];
   if (count !== undefined && seconds !== undefined) return Number(count) * seconds;
-  throw new UsageError(`--${flag} must be a time such as 90s, 15m, 1h or 7d; got ${JSON.stringify(text)}`);
+  throw new UsageError(`--${flag} must be a time such as 90s, 15m, 1h or 7d; got ${quoted(text)}`);
 }
 
 /** The value of a flag that takes one of a few words. */
@@ -152,7 +152,7 @@ export function oneOf<T extends string>(
   if (text === undefined) return undefined;
   const found = allowed.find((word) => word === text);
   if (found !== undefined) return found;
-  throw new UsageError(`--${flag} must be one of ${allowed.join(', ')}; got ${JSON.stringify(text)}`);
+  throw new UsageError(`--${flag} must be one of ${allowed.join(', ')}; got ${quoted(text)}`);
 }
 
 /** Runs what judges the values of flags as options: what it calls a wrong option is a wrong flag here. */

@@ -2,22 +2,26 @@ import { isServiceAuthError } from '../index.ts';
 import { errorCode } from '../shared/http.ts';
 import { UsageError } from './errors.ts';
 import { exitCodes } from './exit-codes.ts';
-import { harmless } from './output.ts';
+import { harmlessLine, jsonText } from './output.ts';
 
 /** Says what went wrong, without a stack trace, and gives the exit code. With `--json` the result says so, too. */
-export function reportFailure(command: string, error: unknown, args: readonly string[]): number {
+export function reportFailure(command: string | undefined, error: unknown, args: readonly string[]): number {
   const exitCode = exitCodeOf(error);
-  const message = harmless(messageOf(error));
-  console.error(`service-auth ${command}: ${message}`);
+  const message = harmlessLine(messageOf(error));
+  console.error(`${nameOf(command)}: ${message}`);
   if (error instanceof UsageError) {
-    console.error(`Run service-auth ${error.command ?? command} --help for its options.`);
+    console.error(`Run ${nameOf(error.command ?? command)} --help for its options.`);
   }
   if (args.includes('--json')) {
     const code = isServiceAuthError(error) ? error.code : undefined;
     const oauthError = isServiceAuthError(error) ? error.oauthError : undefined;
-    console.log(JSON.stringify({ error: { message, code, oauthError, exitCode } }));
+    console.log(jsonText({ error: { message, code, oauthError, exitCode } }));
   }
   return exitCode;
+}
+
+function nameOf(command: string | undefined): string {
+  return command === undefined ? 'service-auth' : `service-auth ${command}`;
 }
 
 function exitCodeOf(error: unknown): number {

@@ -1,5 +1,5 @@
 /** What a check found, and how findings are shown. */
-import { harmless, type Output } from './output.ts';
+import { harmlessLine, type Output } from './output.ts';
 
 export type FindingStatus = 'ok' | 'warning' | 'failure' | 'undecided' | 'skipped';
 
@@ -25,10 +25,10 @@ export function showFindings(findings: readonly Finding[], { style }: Output): s
   const width = Math.max(...findings.map(({ check }) => check.length));
   const lines = findings.flatMap(({ check, status, found, hint }) => {
     const colour = status === 'skipped' ? style.dim : colours[status];
-    const line = `${colour(words[status])}  ${check.padEnd(width)}  ${harmless(found)}`;
+    const line = `${colour(words[status])}  ${check.padEnd(width)}  ${harmlessLine(found)}`;
     return hint === undefined
       ? [line]
-      : [line, `${' '.repeat(width + 8)}${style.dim(`-> ${harmless(hint)}`)}`];
+      : [line, `${' '.repeat(width + 8)}${style.dim(`-> ${harmlessLine(hint)}`)}`];
   });
   return lines.join('\n');
 }

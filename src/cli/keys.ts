@@ -1,6 +1,7 @@
 import { adminClient, adminFlags, adminFlagsHelp } from './admin-client.ts';
 import { commandGroup, defineCommand } from './command.ts';
 import { exitCodeHelp, exitCodes } from './exit-codes.ts';
+import { harmless } from './output.ts';
 import { table } from './table.ts';
 
 const usage = `Usage: service-auth keys list | rotate [options]
@@ -36,7 +37,9 @@ const rotate = defineCommand({
   flags: { ...adminFlags, immediately: { type: 'boolean', default: false } },
   async run({ immediately, ...values }, output) {
     const key = await (await adminClient(values)).keys.rotate({ immediately });
-    output.result(key, () => `added ${key.algorithm} key ${key.kid}, which signs from ${key.activeFrom}`);
+    output.result(key, () =>
+      harmless(`added ${key.algorithm} key ${key.kid}, which signs from ${key.activeFrom}`),
+    );
     return exitCodes.good;
   },
 });

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /** The `service-auth` program. Each command says its result on stdout; problems end with a message and a code. */
 import { version } from '../../package.json';
-import type { Command } from './command.ts';
+import { type Command, quoted } from './command.ts';
+import { UsageError } from './errors.ts';
 import { exitCodeHelp, exitCodes } from './exit-codes.ts';
 import { reportFailure } from './failure.ts';
 import { columns } from './output.ts';
@@ -91,10 +92,8 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const entry = commands.get(name);
   if (entry === undefined) {
-    const near = suggestion(name, [...commands.keys()]);
-    console.error(`service-auth: unknown command ${JSON.stringify(name.slice(0, 50))}${near}`);
-    console.error('Run service-auth --help for the commands there are.');
-    return exitCodes.usage;
+    const problem = `unknown command ${quoted(name)}${suggestion(name, [...commands.keys()])}`;
+    return reportFailure(undefined, new UsageError(problem), args);
   }
   try {
     const command = await entry.load();
@@ -125,6 +124,10 @@ function indented(text: string): string {
 
 // Whoever reads may have enough before the end, as `head` does.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // An issuer is there for others, whoever reads its log.
+  if (process.argv[2] === 'issuer') return;
   process.exit(error.code === 'EPIPE' ? exitCodes.good : exitCodes.failed);
 });
+// Whom nobody listens to still does what was asked, and ends with its code.
+process.stderr.on('error', () => {});
 process.exitCode = await main(process.argv.slice(2));

@@ -25,9 +25,9 @@ export function createOutput(json: boolean): Output {
     json,
     style: createStyle(hasColours(process.stdout.isTTY, process.env)),
     result(document, text) {
-      console.log(json ? JSON.stringify(document, undefined, 2) : text());
+      console.log(json ? jsonText(document, 2) : text());
     },
-    note: (text) => console.error(text),
+    note: (text) => console.error(harmless(text)),
   };
 }
 
@@ -54,6 +54,24 @@ function createStyle(coloured: boolean): Style {
 /** Text of others for a terminal: its control characters could move the cursor, or worse. Keeps line ends. */
 export function harmless(text: string): string {
   return text.replaceAll(/(?!\n)[\p{Cc}\p{Bidi_Control}]/gu, '\uFFFD');
+}
+
+/** The same on one line, where another line would pass for one of ours. */
+export function harmlessLine(text: string): string {
+  return harmless(text).replaceAll('\n', ' ');
+}
+
+/** JSON for a terminal: what `JSON.stringify` leaves of control characters and marks of direction is escaped, too. */
+export function jsonText(value: unknown, indent?: number): string {
+  return jsonOnTerminal(JSON.stringify(value, undefined, indent));
+}
+
+/** The same for JSON that is text already, as lines of a log are. */
+export function jsonOnTerminal(json: string): string {
+  // What is outside of strings is ASCII, of which line ends alone are control characters.
+  return json.replaceAll(/(?!\n)[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
 }
 
 /** Rows of two columns. */

@@ -31,7 +31,7 @@ const create = defineCommand({
       ...(name !== undefined && { name }),
       ...(scopes !== undefined && { scopes }),
     });
-    output.result(created, () => `created resource ${created.resource}`);
+    output.result(created, () => `created resource ${harmless(created.resource)}`);
     return exitCodes.good;
   },
 });
@@ -44,7 +44,7 @@ const list = defineCommand({
     output.result({ resources }, () => {
       const rows = resources.map(({ resource, name = '', scopes }) => [
         resource,
-        harmless(name),
+        name,
         scopes?.join(' ') ?? 'any',
       ]);
       return table(['RESOURCE', 'NAME', 'SCOPES'], rows, output.style);

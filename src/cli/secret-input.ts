@@ -1,5 +1,7 @@
 /** Secrets, and texts as secret, from where they may come: the environment, files, standard input. */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { errorCode } from '../shared/http.ts';
 import { UsageError } from './errors.ts';
 
@@ -20,6 +22,9 @@ export async function secretVariable(name: string): Promise<string | undefined> 
     throw new UsageError(`${name} and ${name}_FILE are both set; set one of them`);
   }
   if (path === undefined) return direct;
+  // The secret itself may stand where its file belongs.
+  const isPath = /[/\\]/.test(path) && existsSync(dirname(path));
+  if (!isPath && !existsSync(path)) throw new UsageError(`${name}_FILE names no file`);
   const text = (await readTextFile(path, `the file of ${name}_FILE`)).trim();
   if (text === '') throw new UsageError(`the file of ${name}_FILE is empty`);
   return text;
@@ -30,7 +35,10 @@ export async function readTextFile(path: string, what: string): Promise<string> 
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    throw new UsageError(`${what} cannot be read: ${path} (${errorCode(error) ?? 'unknown'})`);
+    // What the file holds may stand in its place.
+    const isPath = !path.includes('\n') && !path.includes('-----BEGIN');
+    const shown = isPath ? path : 'what is given is no path';
+    throw new UsageError(`${what} cannot be read: ${shown} (${errorCode(error) ?? 'unknown'})`);
   }
 }
 

@@ -1,7 +1,7 @@
+import { split } from '../shared/forwarded.ts';
 import { createIpRanges } from '../shared/ip-range.ts';
 import { OptionChecker } from '../shared/options.ts';
 import type { CertificateSource } from './certificate.ts';
-import { split } from '../shared/forwarded.ts';
 
 export interface ForwardedCertificateOptions {
   /** IP addresses or CIDR ranges of the proxies that end TLS; the header of anybody else is not looked at. */

@@ -1,8 +1,9 @@
 /** The URL that clients see, which the `htu` of their proofs names (RFC 9449 section 4.3). */
+
+import { readForwarded } from '../shared/forwarded.ts';
 import { createIpRanges } from '../shared/ip-range.ts';
 import type { OptionChecker } from '../shared/options.ts';
 import type { AuthRequest } from './credentials.ts';
-import { readForwarded } from '../shared/forwarded.ts';
 import { requestOrigin } from './request-origin.ts';
 
 /** The base URL that clients see, or the proxies whose word is taken for it. */

@@ -53,6 +53,7 @@ export interface IssuerSettings {
 const DAY_SECONDS = 86_400;
 const LEAST_SECRET_KEY_BYTES = 32;
 const LEAST_ADMIN_TOKEN_CHARACTERS = 16;
+/** What an admin token must be, in words. */
 export const adminTokenRule = `a text of at least ${LEAST_ADMIN_TOKEN_CHARACTERS} visible ASCII characters`;
 
 /**

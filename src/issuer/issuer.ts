@@ -50,7 +50,7 @@ export interface Issuer {
    * before any service is created.
    */
   seed(seed: IssuerSeed): Promise<SeedReport>;
-  /** Answers 503 from now on, and ends its own work. Storage that was passed in stays open: it is its maker's to close. */
+  /** Answers 503 from now on. Storage that was passed in stays open: it is its maker's to close. */
   close(): Promise<void>;
 }
 

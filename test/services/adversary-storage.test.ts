@@ -1,14 +1,21 @@
 /** Several storages on one PostgreSQL that get into each other's way on purpose. */
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
+import * as kysely from 'kysely';
 import pg from 'pg';
+import { request } from 'undici';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type AuditEntry, type IssuerStorage, postgresStorage } from '../../src/issuer/index.ts';
+import { createSecrets } from '../../src/issuer/clients/secrets.ts';
+import { type AuditEntry, type IssuerStorage, postgresStorage, serveIssuer } from '../../src/issuer/index.ts';
 import { createLimiter } from '../../src/issuer/limits/limiter.ts';
 import { statusListSize } from '../../src/issuer/storage/records.ts';
+import { createPostgresDialect } from '../../src/issuer/storage/sql/postgres-dialect.ts';
+import type { Schema } from '../../src/issuer/storage/sql/schema.ts';
 import { hasPostgres, type PrivatePostgres, startPostgres } from '../helpers/postgres.ts';
+import { basic, ISSUER } from '../unit/issuer/harness.ts';
 import { audit, inParallel, revoked, secret, service } from '../unit/issuer/storage/samples.ts';
 
 const writer = fileURLToPath(new URL('../faults/issuer-crash-writer.ts', import.meta.url));
@@ -18,8 +25,9 @@ describe.runIf(hasPostgres())('three storages on one PostgreSQL', () => {
   let server: PrivatePostgres;
   let storages: readonly IssuerStorage[];
   let onlooker: pg.Client;
-  const at = (turn: number): IssuerStorage => {
-    const storage = storages[turn % storages.length];
+  let urlOfTest = '';
+  const at = (turn: number, among = storages): IssuerStorage => {
+    const storage = among[turn % among.length];
     if (storage === undefined) throw new Error('no storage is open');
     return storage;
   };
@@ -28,9 +36,9 @@ describe.runIf(hasPostgres())('three storages on one PostgreSQL', () => {
   });
   afterAll(() => server.remove());
   beforeEach(async () => {
-    const url = await server.createDatabase();
-    storages = await inParallel(3, () => postgresStorage({ url }));
-    onlooker = new pg.Client(url);
+    urlOfTest = await server.createDatabase();
+    storages = await inParallel(3, () => postgresStorage({ url: urlOfTest }));
+    onlooker = new pg.Client(urlOfTest);
     await onlooker.connect();
   });
   afterEach(async () => {
@@ -65,6 +73,25 @@ describe.runIf(hasPostgres())('three storages on one PostgreSQL', () => {
       secret('a-2', { expiresAtMs: 9, lastUsedAtMs: 7 }),
       secret('a-1', { expiresAtMs: 9, lastUsedAtMs: 7 }),
       secret('a-3'),
+    ]);
+  });
+
+  it('an update without the sealed secrets and notes of the use of old ones never wait for each other', async () => {
+    const sealed = 'a sealed secret';
+    const secrets = [secret('a-2', { sealed }), secret('a-1', { sealed })];
+    await at(0).createService(service('a', { secrets, authMethods: ['client_secret_jwt'] }), audit());
+    await onlooker.query("begin; select * from secrets where id = 'a-1' for update");
+    const uses = new Map([['a-1', 7], ['a-2', 7]]); // biome-ignore format: one line
+    const touching = at(0).touchSecrets(uses);
+    await locked(1);
+    const updating = at(1).updateService(service('a', { version: 2 }), audit());
+    await locked(2);
+    await onlooker.query('commit');
+    const results = await Promise.allSettled([touching, updating]);
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled']);
+    expect((await at(2).findService('a'))?.secrets).toEqual([
+      secret('a-2', { lastUsedAtMs: 7 }),
+      secret('a-1', { lastUsedAtMs: 7 }),
     ]);
   });
 
@@ -116,6 +143,25 @@ describe.runIf(hasPostgres())('three storages on one PostgreSQL', () => {
     clocks.fill(0);
     expect(await count(60)).toBe(0);
   });
+
+  it.each(['repeatable read', 'serializable'])(
+    'wait for each other where %s is the default',
+    async (level) => {
+      await onlooker.query(`alter role postgres set default_transaction_isolation = '${level}'`);
+      const strict = await inParallel(3, () => postgresStorage({ url: urlOfTest }));
+      const reservation = { clientId: 'a', count: 2, expiresAtMs: FAR_FUTURE_MS };
+      const limited = { key: 'k', windowEndsAtMs: 10, limit: 50, amount: 3 };
+      try {
+        const blocks = await inParallel(60, (turn) => at(turn, strict).reserveStatuses(reservation));
+        expect(new Set(blocks.map(({ listId, start }) => `${listId}:${start}`)).size).toBe(60);
+        const given = await inParallel(60, (turn) => at(turn, strict).takeFromLimit(limited));
+        expect(given.reduce((sum, part) => sum + part)).toBe(50);
+      } finally {
+        await onlooker.query('alter role postgres reset default_transaction_isolation');
+        await Promise.all(strict.map((storage) => storage.close()));
+      }
+    },
+  );
 
   it('come to what a model says, whatever 200 of their functions do at once', async () => {
     const kinds = ['add', 'replace', 'remove', 'update', 'touch', 'reserve', 'revokeToken', 'clear'] as const;
@@ -211,6 +257,83 @@ function fail(): never {
   throw new Error('there are three limiters');
 }
 
+describe.runIf(hasPostgres())('two issuers whose PostgreSQL goes away under load', () => {
+  it('answer with tokens or 503, nothing else, and need no restart', async () => {
+    const database = await startPostgres();
+    const url = await database.createDatabase();
+    const secretKey = 'a secret key that both of the issuers have';
+    const storages = await inParallel(2, () => postgresStorage({ url, maxConnections: 3 }));
+    const servers = await Promise.all(
+      storages.map((storage) => serveIssuer({ port: 0, storage, secretKey, limits: false, issuer: ISSUER })),
+    );
+    const clientSecret = 'a secret of the service a';
+    const sealed = createSecrets(new TextEncoder().encode(secretKey), randomBytes).seal('a', clientSecret, {
+      nowMs: Date.now(),
+    });
+    await storages[0]?.createService(service('a', { secrets: [sealed] }), audit());
+
+    const seen = new Set<number>();
+    const ask = async (turn: number, path = '/token'): Promise<number> => {
+      const { statusCode, body } = await request(`${servers[turn % 2]?.url}${path}`, {
+        method: path === '/token' ? 'POST' : 'GET',
+        headers: {
+          authorization: basic({ clientId: 'a', clientSecret }),
+          'content-type': 'application/x-www-form-urlencoded',
+        },
+        body: path === '/token' ? 'grant_type=client_credentials' : null,
+      });
+      await body.dump();
+      return statusCode;
+    };
+    const isTrue = async (path: string, status: number): Promise<void> => {
+      for (const turn of [0, 1]) {
+        await expect.poll(() => ask(turn, path), { timeout: 20_000 }).toBe(status);
+      }
+    };
+    let isOver = false;
+    const load = inParallel(40, async (turn) => {
+      while (!isOver) seen.add(await ask(turn));
+    });
+    await isTrue('/readyz', 200);
+    for (const end of [database.stop, database.kill9]) {
+      await end();
+      await isTrue('/readyz', 503);
+      await isTrue('/token', 503);
+      await isTrue('/jwks', 200);
+      await database.start();
+      await isTrue('/token', 200);
+      await isTrue('/readyz', 200);
+    }
+    isOver = true;
+    await load;
+    expect([...seen].sort()).toEqual([200, 503]);
+    await Promise.all(servers.map((server) => server.close()));
+    await Promise.all(storages.map((storage) => storage.close()));
+    await database.remove();
+  });
+});
+
+it('a connection that gave no answer is asked for no rollback, which would take as long again', async () => {
+  const asked: string[] = [];
+  const released: unknown[] = [];
+  const client = {
+    async query({ text: statement }: { text: string }) {
+      asked.push(statement);
+      if (statement !== 'begin') throw new Error('Query read timeout');
+      return { rows: [], rowCount: 0 };
+    },
+    release: (isBroken: unknown) => released.push(isBroken),
+  };
+  const pool = Object.assign(new pg.Pool(), { connect: async () => client });
+  const db = new kysely.Kysely<Schema>({ dialect: createPostgresDialect(kysely, pool) });
+  const transaction = db
+    .transaction()
+    .execute((queries) => queries.deleteFrom('tokens').where('hash', '=', 'x').execute());
+  await expect(transaction).rejects.toThrow('Query read timeout');
+  expect(asked).toEqual(['begin', 'delete from "tokens" where "hash" = $1']);
+  expect(released).toEqual([true]);
+});
+
 describe.runIf(hasPostgres())('an empty database', () => {
   let server: PrivatePostgres;
   beforeAll(async () => {
@@ -220,8 +343,8 @@ describe.runIf(hasPostgres())('an empty database', () => {
 
   it('gets its tables once from five processes, though some of them are killed while they make them', async () => {
     const url = await server.createDatabase();
-    const blocker = new pg.Client(url);
-    await blocker.connect();
+    const [blocker, observer] = [new pg.Client(url), new pg.Client(url)];
+    await Promise.all([blocker.connect(), observer.connect()]);
     // Holds up whoever comes to the last table.
     await blocker.query('begin; create table audit (x int)');
     const children = Array.from({ length: 5 }, (_, of) => {
@@ -231,13 +354,13 @@ describe.runIf(hasPostgres())('an empty database', () => {
     });
     const waiting =
       "select wait_event from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-    await expect.poll(async () => (await blocker.query(waiting)).rows.length, { timeout: 30_000 }).toBe(5);
+    await expect.poll(async () => (await observer.query(waiting)).rows.length, { timeout: 30_000 }).toBe(5);
     for (const { child } of children.slice(0, 3)) child.kill('SIGKILL');
     await Promise.all(children.slice(0, 3).map(({ ended }) => ended));
     await blocker.query('rollback');
     const outputs = await Promise.all(children.slice(3).map(({ ended }) => ended));
     for (const output of outputs) expect(output.match(/^revoked /gm)).not.toBeNull();
-    expect((await blocker.query('select version from migrations')).rows).toEqual([{ version: '1' }]);
-    await blocker.end();
+    expect((await observer.query('select version from migrations')).rows).toEqual([{ version: '1' }]);
+    await Promise.all([blocker.end(), observer.end()]);
   });
 });

@@ -1,8 +1,14 @@
 /** What an adversary tries at the admin API, and at its client. */
 import { describe, expect, it } from 'vitest';
 import { type AuditEntry, createAdminClient } from '../../src/issuer/index.ts';
-import { auditOf, type AdminHarness, create, createAdminHarness, SERVICE } from '../unit/issuer/admin/support.ts';
-import { type Credentials, ADMIN_TOKEN, ISSUER, ORDERS } from '../unit/issuer/harness.ts';
+import {
+  type AdminHarness,
+  auditOf,
+  create,
+  createAdminHarness,
+  SERVICE,
+} from '../unit/issuer/admin/support.ts';
+import { ADMIN_TOKEN, type Credentials, ISSUER, ORDERS } from '../unit/issuer/harness.ts';
 
 const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
@@ -18,12 +24,19 @@ function exchange(harness: AdminHarness, token: string, as: Credentials, more: o
 }
 
 describe('who acts', () => {
-  it.each(['admin', 'seed'])('no service takes the name under which the audit log knows others: %s', async (clientId) => {
-    const harness = createAdminHarness();
-    const { status, body } = await create(harness, { clientId, scopes: ['services:admin'], resources: [ISSUER] });
-    expect([status, body.errors?.[0]?.path]).toEqual([400, 'clientId']);
-    expect(await auditOf(harness)).toEqual([]);
-  });
+  it.each(['admin', 'seed'])(
+    'no service takes the name under which the audit log knows others: %s',
+    async (clientId) => {
+      const harness = createAdminHarness();
+      const { status, body } = await create(harness, {
+        clientId,
+        scopes: ['services:admin'],
+        resources: [ISSUER],
+      });
+      expect([status, body.errors?.[0]?.path]).toEqual([400, 'clientId']);
+      expect(await auditOf(harness)).toEqual([]);
+    },
+  );
 
   it('a service that loses services:admin administers no longer, whatever its tokens say', async () => {
     const harness = createAdminHarness();
@@ -40,10 +53,17 @@ describe('who acts', () => {
     const ops = await harness.register(OPS);
     const orders = { clientId: 'orders', serves: [ORDERS], scopes: ['read'] };
     const called = await harness.register({ ...orders, resources: [ISSUER] });
-    const other = await harness.register({ ...orders, clientId: 'other', scopes: ['services:admin'], resources: [] });
+    const other = await harness.register({
+      ...orders,
+      clientId: 'other',
+      scopes: ['services:admin'],
+      resources: [],
+    });
     const token = await harness.token(ops, { resource: ORDERS });
     expect((await list(harness, token)).status).toBe(401);
-    expect((await exchange(harness, token, called, { scope: 'services:admin' })).body.error).toBe('invalid_scope');
+    expect((await exchange(harness, token, called, { scope: 'services:admin' })).body.error).toBe(
+      'invalid_scope',
+    );
     const exchanged = await exchange(harness, token, called);
     expect((await list(harness, exchanged.body.access_token)).status).toBe(403);
     for (const more of [{}, { audience: 'other' }, { audience: ISSUER }]) {
@@ -81,13 +101,18 @@ describe('at the same time', () => {
     const patch = (body: object) => harness.admin('PATCH', '/admin/resources/urn%3Aa', body);
     await harness.admin('POST', '/admin/resources', { resource: 'urn:a', scopes: ['read', 'write'] });
     await Promise.all([patch({ scopes: ['read'] }), patch({ name: 'A' })]);
-    expect((await harness.admin('GET', '/admin/resources/urn%3Aa')).body).toMatchObject({ name: 'A', scopes: ['read'] });
+    expect((await harness.admin('GET', '/admin/resources/urn%3Aa')).body).toMatchObject({
+      name: 'A',
+      scopes: ['read'],
+    });
   });
 
   it('twins with one Idempotency-Key make one service, and get one answer', async () => {
     const harness = createAdminHarness();
     const twins = await Promise.all(
-      Array.from({ length: 10 }, () => harness.admin('POST', '/admin/services', SERVICE, { 'idempotency-key': 'k' })),
+      Array.from({ length: 10 }, () =>
+        harness.admin('POST', '/admin/services', SERVICE, { 'idempotency-key': 'k' }),
+      ),
     );
     expect(new Set(twins.map(({ status, text }) => `${status} ${text}`)).size).toBe(1);
     expect((await auditOf(harness)).length).toBe(1);
@@ -98,12 +123,15 @@ describe('at the same time', () => {
     await create(harness, { clientId: 'billing' });
     const twins = await Promise.all([1, 2, 3].map(() => harness.admin('DELETE', '/admin/services/billing')));
     expect(twins.map(({ status }) => status)).toEqual([204, 204, 204]);
-    expect((await auditOf(harness)).map(({ action }: AuditEntry) => action)).toEqual(['service.revoked', 'service.created']);
+    expect((await auditOf(harness)).map(({ action }: AuditEntry) => action)).toEqual([
+      'service.revoked',
+      'service.created',
+    ]);
   });
 });
 
 describe('Idempotency-Key', () => {
-  it('is each actor\'s own, and each path\'s', async () => {
+  it("is each actor's own, and each path's", async () => {
     const harness = createAdminHarness();
     const ops = await harness.register(OPS);
     await create(harness, { clientId: 'a' });
@@ -146,17 +174,41 @@ describe('If-Match', () => {
     expect((await remove('"2"')).status).toBe(204);
   });
 
-  it.each(['W/"1"', '"01"', '"1 "', '"1", ', '', '"1"x', '"1', '1', '*, "1"'])('%j is not version 1', async (etag) => {
-    const harness = createAdminHarness();
-    await create(harness, { clientId: 'billing' });
-    const answer = await harness.admin('PATCH', '/admin/services/billing', { name: 'another' }, { 'if-match': etag });
-    expect([400, 412]).toContain(answer.status);
-  });
+  it.each(['W/"1"', '"01"', '"1 "', '"1", ', '', '"1"x', '"1', '1', '*, "1"'])(
+    '%j is not version 1',
+    async (etag) => {
+      const harness = createAdminHarness();
+      await create(harness, { clientId: 'billing' });
+      const answer = await harness.admin(
+        'PATCH',
+        '/admin/services/billing',
+        { name: 'another' },
+        { 'if-match': etag },
+      );
+      expect([400, 412]).toContain(answer.status);
+    },
+  );
 });
 
 describe('paths', () => {
   it.each([
-    'a/b', 'a%2Fb', 'a%252Fb', '%2e%2e', '...', 'a?b', 'a#b', 'a;b', 'a&b=c', '%00', '%', '\\..\\', ':clientId', "a'b", '__proto__', 'constructor', 'secrets',
+    'a/b',
+    'a%2Fb',
+    'a%252Fb',
+    '%2e%2e',
+    '...',
+    'a?b',
+    'a#b',
+    'a;b',
+    'a&b=c',
+    '%00',
+    '%',
+    '\\..\\',
+    ':clientId',
+    "a'b",
+    '__proto__',
+    'constructor',
+    'secrets',
   ])('%s is one client id, and no other', async (clientId) => {
     const harness = createAdminHarness();
     const path = `/admin/services/${encodeURIComponent(clientId)}`;
@@ -167,19 +219,29 @@ describe('paths', () => {
     expect((await harness.admin('DELETE', path)).status).toBe(204);
   });
 
-  it.each(['%2e%2e', '..%2Fservices', '%252e', 'billing%2F', 'Billing', 'billing%20', 'b\u0456lling', 'billing%00', 'billi%6Eg%2E'])(
-    '%s is not billing',
-    async (segment) => {
-      const harness = createAdminHarness();
-      await create(harness, { clientId: 'billing' });
-      expect([404, 405]).toContain((await harness.admin('DELETE', `/admin/services/${segment}`)).status);
-      expect((await auditOf(harness)).length).toBe(1);
+  it.each([
+    '%2e%2e',
+    '..%2Fservices',
+    '%252e',
+    'billing%2F',
+    'Billing',
+    'billing%20',
+    'b\u0456lling',
+    'billing%00',
+    'billi%6Eg%2E',
+  ])('%s is not billing', async (segment) => {
+    const harness = createAdminHarness();
+    await create(harness, { clientId: 'billing' });
+    expect([404, 405]).toContain((await harness.admin('DELETE', `/admin/services/${segment}`)).status);
+    expect((await auditOf(harness)).length).toBe(1);
+  });
+
+  it.each(['b\u0456lling', 'billing\u200b', 'ｂilling', 'billing\u0301', '\u202egnillib'])(
+    '%s is no client id',
+    async (clientId) => {
+      expect((await create(createAdminHarness(), { clientId })).status).toBe(400);
     },
   );
-
-  it.each(['b\u0456lling', 'billing\u200b', 'ｂilling', 'billing\u0301', '\u202egnillib'])('%s is no client id', async (clientId) => {
-    expect((await create(createAdminHarness(), { clientId })).status).toBe(400);
-  });
 });
 
 describe('merge patches', () => {
@@ -205,9 +267,20 @@ describe('merge patches', () => {
 
 describe('where an issuer is led by jwksUri and federated identities', () => {
   it.each([
-    'file:///etc/passwd', 'http://169.254.169.254/latest', 'http://10.0.0.1/', 'http://127.0.0.1.evil.example/',
-    'http://localhost.evil.example/', 'http://evil.example@127.0.0.1/', 'https://a:b@idp.example/', 'data:application/json,{}',
-    'gopher://127.0.0.1/', 'http://[::ffff:10.0.0.1]/', 'http://0.0.0.0/', 'unix:/run/x', 'https:///', 'javascript:1',
+    'file:///etc/passwd',
+    'http://169.254.169.254/latest',
+    'http://10.0.0.1/',
+    'http://127.0.0.1.evil.example/',
+    'http://localhost.evil.example/',
+    'http://evil.example@127.0.0.1/',
+    'https://a:b@idp.example/',
+    'data:application/json,{}',
+    'gopher://127.0.0.1/',
+    'http://[::ffff:10.0.0.1]/',
+    'http://0.0.0.0/',
+    'unix:/run/x',
+    'https:///',
+    'javascript:1',
   ])('not to %s', async (url) => {
     const harness = createAdminHarness();
     const federatedIdentities = [{ issuer: url, subject: 'a' }];
@@ -248,7 +321,10 @@ describe('the admin client', () => {
     ];
     for (const call of calls) {
       let outcome: Promise<unknown> | undefined;
-      expect(() => { outcome = call(); outcome.catch(() => {}); }).not.toThrow();
+      expect(() => {
+        outcome = call();
+        outcome.catch(() => {});
+      }).not.toThrow();
       await expect(outcome).rejects.toMatchObject({ code: 'admin_refused', status: 404 });
     }
     expect(seen).toEqual([]);

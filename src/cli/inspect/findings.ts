@@ -123,9 +123,9 @@ function failure(check: Check, complaint: Complaint, { decoded, nowMs }: Inspect
 
 function passed(check: Check, inspection: Inspection): Finding {
   const { expectations, decoded } = inspection;
-  const { confirmation } = inspection.judgement.caller ?? {};
+  const { confirmation, audience } = inspection.judgement.caller ?? {};
   if (check === 'audience' && expectations.audience === null) {
-    const found = `not checked; the token is for ${listed(decoded.claims.aud)}`;
+    const found = `not checked; the token is for ${listed(audience ?? decoded.claims.aud)}`;
     return { check, status: 'warning', found, hint: 'give --audience, or set SERVICE_AUTH_AUDIENCE' };
   }
   if (check === 'binding' && confirmation?.jkt !== undefined) {

@@ -1,6 +1,6 @@
 /** The flags of `service-auth issuer`, and the options of an issuer that they stand for. */
 import { type LimitOptions, type ServeIssuerOptions, signingAlgorithms } from '../../issuer/index.ts';
-import { type FlagValues, oneOf, wholeNumber } from '../command.ts';
+import { type FlagValues, oneOf, quoted, wholeNumber } from '../command.ts';
 import { UsageError } from '../errors.ts';
 import { readTextFile } from '../secret-input.ts';
 
@@ -70,9 +70,7 @@ function limit(flag: string, text: string | undefined): LimitOptions | false | u
   if (requests !== undefined && windowSeconds !== undefined) {
     return { requests: Number(requests), windowSeconds: Number(windowSeconds) };
   }
-  throw new UsageError(
-    `--${flag} must be off, or requests and seconds such as 100/60; got ${JSON.stringify(text)}`,
-  );
+  throw new UsageError(`--${flag} must be off, or requests and seconds such as 100/60; got ${quoted(text)}`);
 }
 
 async function readTls(values: IssuerFlagValues): Promise<ServeIssuerOptions['tls']> {

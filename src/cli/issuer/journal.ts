@@ -1,6 +1,7 @@
 /** What a running issuer says: lines of JSON, or words for people. */
 import { createEventLog, type EventListener } from '../../issuer/index.ts';
 import { oneOf } from '../command.ts';
+import { harmless, jsonOnTerminal, jsonText } from '../output.ts';
 
 export interface Journal {
   readonly onEvent: EventListener;
@@ -30,10 +31,11 @@ export function createJournal(json: boolean, logLevel: string | undefined): Jour
   const print = json ? console.log : console.error;
   const level = oneOf('log-level', logLevel, levels) ?? 'info';
   const line = (lineLevel: 'info' | 'warn', event: string, members: object): void =>
-    console.log(JSON.stringify({ time: new Date().toISOString(), level: lineLevel, event, ...members }));
+    console.log(jsonText({ time: new Date().toISOString(), level: lineLevel, event, ...members }));
   return {
-    onEvent: createEventLog({ level, write: (text) => now(() => print(text)) }),
-    say: (event, members, text) => now(() => (json ? line('info', event, members) : console.log(text))),
+    onEvent: createEventLog({ level, write: (text) => now(() => print(jsonOnTerminal(text))) }),
+    say: (event, members, text) =>
+      now(() => (json ? line('info', event, members) : console.log(harmless(text)))),
     // At once: what comes next may fail because of it.
     warn: (event, members, text) => (json ? now(() => line('warn', event, members)) : console.error(text)),
     open(members, text) {

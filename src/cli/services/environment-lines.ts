@@ -18,6 +18,7 @@ export function environmentOf(service: ServiceEnvironment): Readonly<Record<stri
   };
 }
 
+/** @throws Error where the issuer answered with what would be lines of its own */
 export function environmentLines(environment: Readonly<Record<string, string>>): string {
   return Object.entries(environment)
     .map(([name, value]) => `${name}=${quoted(value)}`)
@@ -25,5 +26,6 @@ export function environmentLines(environment: Readonly<Record<string, string>>):
 }
 
 function quoted(value: string): string {
+  if (/\p{Cc}/u.test(value)) throw new Error('the issuer answered with control characters');
   return /^[\w.:/@%+=,-]*$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`;
 }

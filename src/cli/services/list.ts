@@ -2,7 +2,6 @@ import type { Service } from '../../issuer/index.ts';
 import { adminClient, adminFlags, adminFlagsHelp } from '../admin-client.ts';
 import { defineCommand } from '../command.ts';
 import { exitCodeHelp, exitCodes } from '../exit-codes.ts';
-import { harmless } from '../output.ts';
 import { table } from '../table.ts';
 
 const usage = `Usage: service-auth services list [options]
@@ -31,7 +30,7 @@ export const listCommand = defineCommand({
       if (services.length === 0) return 'no services';
       const rows = services.map(({ clientId, name, scopes, revokedAt }) => [
         clientId,
-        harmless(name),
+        name,
         scopes.join(' '),
         revokedAt === undefined ? '' : `revoked ${revokedAt}`,
       ]);

@@ -1,7 +1,7 @@
 import { adminClient, adminFlags, adminFlagsHelp } from '../admin-client.ts';
 import { defineCommand } from '../command.ts';
 import { exitCodeHelp, exitCodes } from '../exit-codes.ts';
-import { columns, harmless } from '../output.ts';
+import { columns, harmlessLine } from '../output.ts';
 
 const usage = `Usage: service-auth services show <client> [options]
 
@@ -31,12 +31,8 @@ export function showObject(object: object): string {
     const items = Array.isArray(value) ? value : [value];
     const isSimple = items.every((item) => typeof item !== 'object');
     return isSimple
-      ? [[name, shown(items.join(' '))]]
-      : items.map((item) => [name, shown(JSON.stringify(item))]);
+      ? [[name, harmlessLine(items.join(' '))]]
+      : items.map((item) => [name, harmlessLine(JSON.stringify(item))]);
   });
   return columns(rows);
-}
-
-function shown(text: string): string {
-  return harmless(text).replaceAll('\n', ' ');
 }

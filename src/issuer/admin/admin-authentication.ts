@@ -35,7 +35,7 @@ interface Refusal {
 /** Made once: it keeps the keys that proofs came with. */
 export function createAdminAuthentication(context: IssuerContext): AdminAuthentication {
   const { settings, secrets, tokens, emit } = context;
-  const { issuer, baseUrl, adminToken } = settings;
+  const { issuer, baseUrl, storage, adminToken } = settings;
   const { origin } = new URL(baseUrl);
   const proofs = createProofs(settings, emit);
 

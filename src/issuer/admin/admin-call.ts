@@ -11,7 +11,8 @@ import { problemDetails } from './answers.ts';
 /** One request to the admin API, and what its answer must be. */
 export interface AdminCall<T> {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
-  readonly path: string;
+  /** The names of things are segments of their own. */
+  readonly path: readonly string[];
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly body?: object;
   readonly headers?: Readonly<Record<string, string>>;
@@ -47,7 +48,7 @@ export function createAdminCaller({
   }
 
   return async ({ method, path, query = {}, body, headers, answer }) => {
-    const url = `${baseUrl}${path}${queryOf(query)}`;
+    const url = `${baseUrl}${pathOf(path)}${queryOf(query)}`;
     const reply = await requestBytes(
       fetchTransport((target, init) => fetch(target, { ...init, method })),
       {
@@ -66,6 +67,13 @@ export function createAdminCaller({
     const text = `${withoutQuery(url)} did not answer as an admin API of this version does`;
     throw new ServiceAuthError('response_malformed', text, { status });
   };
+}
+
+/** No segment may be one that a URL parser takes away: it would lead to another thing than was named. */
+function pathOf(segments: readonly string[]): string {
+  const isNamed = segments.every((text) => /^(?!\.{0,2}$)\P{Surrogate}+$/u.test(text));
+  if (isNamed) return segments.map((text) => `/${encodeURIComponent(text)}`).join('');
+  throw new ServiceAuthError('admin_refused', 'the admin API has no path for such a name', { status: 404 });
 }
 
 function queryOf(query: NonNullable<AdminCall<unknown>['query']>): string {

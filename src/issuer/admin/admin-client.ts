@@ -155,27 +155,33 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
   }
 
   const list = ({ after, limit }: PageOptions = {}): Promise<ServiceList> =>
-    call({ method: 'GET', path: '/services', query: { after, limit }, answer: answers.serviceList });
+    call({ method: 'GET', path: ['services'], query: { after, limit }, answer: answers.serviceList });
 
   return Object.freeze({
     services: Object.freeze({
       create: (body: NewService, more?: CreateOptions) =>
-        create({ method: 'POST', path: '/services', body, answer: answers.createdService }, more),
+        create({ method: 'POST', path: ['services'], body, answer: answers.createdService }, more),
       list,
       async *all() {
         for (let after: string | undefined; ; ) {
           const { services, next } = await list({ after, limit: 200 });
           yield* services;
           if (next === undefined) return;
+          if (services.length === 0 || next === after) {
+            throw new ServiceAuthError(
+              'response_malformed',
+              `${issuer} answered with a page that leads nowhere`,
+            );
+          }
           after = next;
         }
       },
       get: (clientId: string) =>
-        call({ method: 'GET', path: `/services/${encodeURIComponent(clientId)}`, answer: answers.service }),
+        call({ method: 'GET', path: ['services', clientId], answer: answers.service }),
       update: (clientId: string, body: ServicePatch, { ifVersion }: UpdateOptions = {}) =>
         call({
           method: 'PATCH',
-          path: `/services/${encodeURIComponent(clientId)}`,
+          path: ['services', clientId],
           body,
           headers: ifMatch(ifVersion),
           answer: answers.service,
@@ -183,7 +189,7 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
       revoke: (clientId: string) =>
         call({
           method: 'DELETE',
-          path: `/services/${encodeURIComponent(clientId)}`,
+          path: ['services', clientId],
           answer: answers.nothing,
         }),
     }),
@@ -192,7 +198,7 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
         create(
           {
             method: 'POST',
-            path: `/services/${encodeURIComponent(clientId)}/secrets`,
+            path: ['services', clientId, 'secrets'],
             body,
             answer: answers.newSecret,
           },
@@ -201,20 +207,20 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
       remove: (clientId: string, secretId: string) =>
         call({
           method: 'DELETE',
-          path: `/services/${encodeURIComponent(clientId)}/secrets/${encodeURIComponent(secretId)}`,
+          path: ['services', clientId, 'secrets', secretId],
           answer: answers.nothing,
         }),
     }),
     resources: Object.freeze({
       create: (body: NewResource) =>
-        call({ method: 'POST', path: '/resources', body, answer: answers.resource }),
-      list: () => call({ method: 'GET', path: '/resources', answer: answers.resourceList }),
+        call({ method: 'POST', path: ['resources'], body, answer: answers.resource }),
+      list: () => call({ method: 'GET', path: ['resources'], answer: answers.resourceList }),
       get: (resource: string) =>
-        call({ method: 'GET', path: `/resources/${encodeURIComponent(resource)}`, answer: answers.resource }),
+        call({ method: 'GET', path: ['resources', resource], answer: answers.resource }),
       update: (resource: string, body: ResourcePatch, { ifVersion }: UpdateOptions = {}) =>
         call({
           method: 'PATCH',
-          path: `/resources/${encodeURIComponent(resource)}`,
+          path: ['resources', resource],
           body,
           headers: ifMatch(ifVersion),
           answer: answers.resource,
@@ -222,18 +228,18 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
       remove: (resource: string) =>
         call({
           method: 'DELETE',
-          path: `/resources/${encodeURIComponent(resource)}`,
+          path: ['resources', resource],
           answer: answers.nothing,
         }),
     }),
     keys: Object.freeze({
-      list: () => call({ method: 'GET', path: '/keys', answer: answers.keyList }),
+      list: () => call({ method: 'GET', path: ['keys'], answer: answers.keyList }),
       rotate: (body: { readonly immediately?: boolean | undefined } = {}) =>
-        call({ method: 'POST', path: '/keys/rotate', body, answer: answers.publishedKey }),
+        call({ method: 'POST', path: ['keys', 'rotate'], body, answer: answers.publishedKey }),
     }),
     audit: Object.freeze({
       list: ({ before, limit, target }: AuditOptions = {}) =>
-        call({ method: 'GET', path: '/audit', query: { before, limit, target }, answer: answers.auditList }),
+        call({ method: 'GET', path: ['audit'], query: { before, limit, target }, answer: answers.auditList }),
     }),
   });
 }

@@ -6,7 +6,6 @@ import type { PathParameters } from '../http/incoming.ts';
 import type { StoredResource } from '../storage/records.ts';
 import type { NewResource } from './admin-types.ts';
 import { etagOf, refuseVersion } from './entity-tags.ts';
-import { createInTurn } from './in-turn.ts';
 import { mergePatch } from './merge-patch.ts';
 import { type AdminRequest, type Operation, operation } from './operation.ts';
 import { refuse } from './problems.ts';
@@ -25,7 +24,6 @@ const resourcePatch = z.strictObject({ name: name.nullish(), scopes: scopes.null
 
 export function createResourceOperations(context: IssuerContext): readonly Operation[] {
   const { storage } = context.settings;
-  const inTurn = createInTurn();
   return [
     operation({
       id: 'listResources',
@@ -66,9 +64,7 @@ export function createResourceOperations(context: IssuerContext): readonly Opera
       body: resourcePatch,
       answer: { status: 200, schema: 'Resource', headers: ['ETag'] },
       problems: ['unknown_resource', 'version_mismatch', 'update_conflict', 'invalid_if_match'],
-      // A resource has no version: an update that was read before another one would undo it.
-      handle: (request) =>
-        inTurn(request.parameters.get('resource') ?? '', () => updateResource(context, request)),
+      handle: (request) => updateResource(context, request),
     }),
     operation({
       id: 'deleteResource',

@@ -196,11 +196,13 @@ function refuseUpdate({ version, revokedAtMs }: StoredService, ifMatch: string |
 
 async function revokeService(
   context: IssuerContext,
-  { actor, parameters }: AdminRequest<undefined, undefined>,
+  { actor, request, parameters }: AdminRequest<undefined, undefined>,
 ): Promise<Response> {
   const { settings, emit } = context;
   const service = await findService(context, parameters);
   if (service instanceof Response) return service;
+  const refusal = refuseVersion(request.headers.get('if-match'), service.version);
+  if (refusal !== undefined) return refusal;
   if (service.revokedAtMs !== undefined) return empty(204);
   const { clientId } = service;
   const atMs = settings.now();

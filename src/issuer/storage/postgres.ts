@@ -26,6 +26,8 @@ const STATEMENT_TIMEOUT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 15_000;
 /** Of a transaction whose process is gone without a word: its locks must not stay. */
 const IDLE_TRANSACTION_TIMEOUT_MS = 30_000;
+/** Whatever the server's own default is: stricter levels would reject what here waits for a lock and then goes on. */
+const READ_COMMITTED = '-c default_transaction_isolation=read\\ committed';
 /** The number of PostgreSQL's type `bigint`. */
 const BIGINT = 20;
 /** Any number will do, if nobody else's advisory lock has it. */
@@ -69,6 +71,7 @@ export async function postgresStorage(options: PostgresStorageOptions): Promise<
     statement_timeout: STATEMENT_TIMEOUT_MS,
     query_timeout: ANSWER_TIMEOUT_MS,
     idle_in_transaction_session_timeout: IDLE_TRANSACTION_TIMEOUT_MS,
+    options: READ_COMMITTED,
     types: {
       // All that is kept is within what a number holds exactly.
       getTypeParser: (type, format) => (type === BIGINT ? Number : pg.types.getTypeParser(type, format)),

@@ -24,6 +24,8 @@ export interface Running {
 }
 
 export interface Program {
+  /** Where it lies. */
+  readonly path: string;
   /** A directory for files of the test. */
   readonly directory: string;
   start(args: readonly string[], environment?: Environment, input?: string): Running;
@@ -92,6 +94,7 @@ export async function buildProgram(): Promise<Program> {
   const run: Program['run'] = (args, environment, input) => start(args, environment, input).ended;
 
   return {
+    path: program,
     directory,
     start,
     run,

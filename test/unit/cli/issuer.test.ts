@@ -305,11 +305,14 @@ describe('service-auth issuer --seed', () => {
     expect(stderr).not.toContain('canary');
   });
 
-  it('what the issuer refuses ends it, with the reason', async () => {
-    const content = { services: [{ clientId: 'a', name: 'A', scopes: ['no"quotes'] }] };
+  it('what the issuer refuses ends it, with the reason, and leaves no file', async () => {
+    const content = { services: [seed.services[0], { clientId: 'a', name: 'A', scopes: ['no"quotes'] }] };
     const path = await seedFile('refused.json', content);
-    const { code, stderr } = await program.run(['issuer', '--memory', '--port', '0', '--seed', path]);
+    const secrets = join(program.directory, 'refused-secrets');
+    const flags = ['--memory', '--port', '0', '--seed', path, '--seed-secrets', secrets];
+    const { code, stderr } = await program.run(['issuer', ...flags]);
     expect(code).toBe(1);
+    expect(await readdir(secrets)).toEqual([]);
     expect(stderr).toContain("the seed's service a could not be created");
   });
 });

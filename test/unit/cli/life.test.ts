@@ -137,6 +137,27 @@ describe('a service', () => {
     expect(usually.stderr).not.toContain(scopeless);
   });
 
+  it('with opaque tokens: whom they are for is what introspection says', async () => {
+    const environment = await createService('opaque', ...usual, '--token-format', 'opaque');
+    const token = (await program.run(['token'], environment)).stdout;
+    const { stdout } = await program.run(['inspect', '--introspect', '-'], environment, token);
+    expect(stdout).toContain(`not checked; the token is for ${resource}`);
+  });
+
+  it('is registered as its flags say, once for one idempotency key; a secret may end by itself', async () => {
+    const flags = ['--description', 'For invoices', '--dpop-bound', '--access-token-seconds', '60'];
+    const args = ['services', 'create', '--name', 'once', ...usual, ...flags, '--idempotency-key', 'once'];
+    const first = await program.json<{ clientId: string }>(args, admin());
+    expect(first).toMatchObject({ description: 'For invoices', dpopBound: true, accessTokenSeconds: 60 });
+    expect(await program.json(args, admin())).toEqual(first);
+    const rotation = ['services', 'rotate', first.clientId, '--expires-in', '2h'];
+    const { createdAt, expiresAt } = await program.json<{ createdAt: string; expiresAt: string }>(
+      rotation,
+      admin(),
+    );
+    expect(Date.parse(expiresAt) - Date.parse(createdAt)).toBe(7_200_000);
+  });
+
   it('is changed, and an unknown one is told', async () => {
     await createService('changing', ...usual);
     const args = ['services', 'update', 'changing', '--scope', 'orders:read'];

@@ -3,7 +3,7 @@ import type { Registration } from '../records.ts';
 import type { IssuerStorage } from '../storage.ts';
 import { note } from './audit-log.ts';
 import { noteCreate } from './idempotent-creates.ts';
-import { insertSecret } from './service-rows.ts';
+import { inOrder, insertSecret, secretsInOrder } from './service-rows.ts';
 import type { Queries, SqlDatabase } from './sql-database.ts';
 import { transact } from './transact.ts';
 
@@ -61,12 +61,7 @@ export function createSecretTable({ db, hasRowLocks }: SqlDatabase): Secrets {
 
 /** What of a service's secrets lives longer ends then. */
 async function expireSecrets(transaction: Queries, clientId: string, expiresAtMs: number): Promise<void> {
-  const secrets = await transaction
-    .selectFrom('secrets')
-    .select('id')
-    .where('client_id', '=', clientId)
-    .execute();
-  for (const id of inOrder(secrets.map((secret) => secret.id))) {
+  for (const id of await secretsInOrder(transaction, clientId)) {
     await transaction
       .updateTable('secrets')
       .set({ expires_at_ms: expiresAtMs })
@@ -75,9 +70,4 @@ async function expireSecrets(transaction: Queries, clientId: string, expiresAtMs
       .where(({ eb, or }) => or([eb('expires_at_ms', 'is', null), eb('expires_at_ms', '>', expiresAtMs)]))
       .execute();
   }
-}
-
-/** Secrets are always written in this order: transactions that lock several of them then never wait for each other. */
-function inOrder(ids: Iterable<string>): readonly string[] {
-  return [...ids].sort();
 }

@@ -96,3 +96,18 @@ export async function insertSecret(
     })
     .execute();
 }
+
+/** The ids of a service's secrets, in the order in which they may be written. */
+export async function secretsInOrder(transaction: Queries, clientId: string): Promise<readonly string[]> {
+  const rows = await transaction
+    .selectFrom('secrets')
+    .select('id')
+    .where('client_id', '=', clientId)
+    .execute();
+  return inOrder(rows.map(({ id }) => id));
+}
+
+/** Secrets are always written in this order: transactions that lock several of them then never wait for each other. */
+export function inOrder(ids: Iterable<string>): readonly string[] {
+  return [...ids].sort();
+}

@@ -4,7 +4,14 @@ import type { IssuerStorage } from '../storage.ts';
 import { note } from './audit-log.ts';
 import { decoyId, decoySequence } from './decoy.ts';
 import { noteCreate } from './idempotent-creates.ts';
-import { insertSecret, type ServiceRow, serviceColumns, toRegistration, toService } from './service-rows.ts';
+import {
+  insertSecret,
+  type ServiceRow,
+  secretsInOrder,
+  serviceColumns,
+  toRegistration,
+  toService,
+} from './service-rows.ts';
 import type { Queries } from './sql-database.ts';
 import { revokePlaces } from './status-lists.ts';
 import { assertStorable } from './storable.ts';
@@ -116,12 +123,15 @@ async function insertService(transaction: Queries, service: StoredService): Prom
 }
 
 async function forgetSealed(transaction: Queries, clientId: string): Promise<void> {
-  await transaction
-    .updateTable('secrets')
-    .set({ sealed: null })
-    .where('client_id', '=', clientId)
-    .where('sealed', 'is not', null)
-    .execute();
+  for (const id of await secretsInOrder(transaction, clientId)) {
+    await transaction
+      .updateTable('secrets')
+      .set({ sealed: null })
+      .where('id', '=', id)
+      .where('client_id', '=', clientId)
+      .where('sealed', 'is not', null)
+      .execute();
+  }
 }
 
 async function isKnown(transaction: Queries, clientId: string): Promise<boolean> {

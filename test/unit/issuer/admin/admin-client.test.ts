@@ -48,7 +48,9 @@ it('does all that the API does, over HTTP', async () => {
 
     const orders = await resources.create({ resource: ORDERS, scopes: ['read'] });
     expect(await resources.get(ORDERS)).toEqual(orders);
-    expect((await resources.update(ORDERS, { name: 'Orders' })).name).toBe('Orders');
+    expect((await resources.update(ORDERS, { name: 'Orders' }, { ifVersion: 1 })).name).toBe('Orders');
+    const second = await failureOf(resources.update(ORDERS, { name: 'x' }, { ifVersion: 1 }));
+    expect([second.status, second.problem?.code]).toEqual([412, 'version_mismatch']);
     expect((await resources.list()).resources.length).toBe(1);
     expect(await resources.remove(ORDERS)).toBeUndefined();
 

@@ -118,12 +118,14 @@ describe('resources', () => {
     const input = { resource: ORDERS, name: 'Orders', scopes: ['read', 'write'] };
     const created = await harness.admin('POST', '/admin/resources', input);
     expect([created.status, created.headers.get('location')]).toEqual([201, `${ISSUER}${path}`]);
-    expect(created.body).toEqual({ ...input, createdAt: STARTED, updatedAt: STARTED });
+    expect(created.headers.get('etag')).toBe('"1"');
+    expect(created.body).toEqual({ ...input, createdAt: STARTED, updatedAt: STARTED, version: 1 });
     expect((await harness.admin('GET', path)).body).toEqual(created.body);
     harness.advance(60);
     const updatedAt = new Date(START_MS + 60_000).toISOString();
     const updated = await harness.admin('PATCH', path, { name: null, scopes: ['read'] });
-    expect(updated.body).toEqual({ resource: ORDERS, scopes: ['read'], createdAt: STARTED, updatedAt });
+    const left = { resource: ORDERS, scopes: ['read'], createdAt: STARTED };
+    expect(updated.body).toEqual({ ...left, updatedAt, version: 2 });
     expect((await harness.admin('GET', '/admin/resources')).body).toEqual({ resources: [updated.body] });
     expect((await harness.admin('DELETE', path)).status).toBe(204);
     expect((await harness.admin('GET', '/admin/resources')).body).toEqual({ resources: [] });

@@ -170,3 +170,76 @@ it('who always loses is told so, and nothing is half done', async () => {
   const { status, body } = await harness.admin('PATCH', PATH, { name: 'x' });
   expect([status, body.code]).toEqual([409, 'update_conflict']);
 });
+
+describe('a patch of a resource', () => {
+  const RESOURCE_PATH = `/admin/resources/${encodeURIComponent(ORDERS)}`;
+
+  async function createOrders(harness = createAdminHarness()): Promise<AdminHarness> {
+    const { status } = await harness.admin('POST', '/admin/resources', { resource: ORDERS, name: 'Orders' });
+    expect(status).toBe(201);
+    return harness;
+  }
+
+  it.each([
+    ['"1"', 200],
+    ['*', 200],
+    ['"2"', 412],
+    ['1', 400],
+  ])('for the version %s gives %i', async (tag, expected) => {
+    const harness = await createOrders();
+    const patch = { name: 'x' };
+    const { status, headers } = await harness.admin('PATCH', RESOURCE_PATH, patch, { 'if-match': tag });
+    expect([status, headers.get('etag')]).toEqual([
+      expected,
+      { 200: '"2"', 412: '"1"', 400: null }[expected],
+    ]);
+    const { headers: shown } = await harness.admin('GET', RESOURCE_PATH);
+    expect(shown.get('etag')).toBe(expected === 200 ? '"2"' : '"1"');
+  });
+
+  it('is not lost to another one at the same time', async () => {
+    const harness = await createOrders();
+    const answers = await Promise.all([
+      harness.admin('PATCH', RESOURCE_PATH, { name: 'Purchases' }),
+      harness.admin('PATCH', RESOURCE_PATH, { scopes: ['read'] }),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+    const { body } = await harness.admin('GET', RESOURCE_PATH);
+    expect(body).toMatchObject({ name: 'Purchases', scopes: ['read'], version: 3 });
+    const [last, first] = await auditOf(harness);
+    expect(last.before).toEqual(first.after);
+  });
+
+  it('fails where both were for the version that one of them changed', async () => {
+    const harness = await createOrders();
+    const tag = { 'if-match': '"1"' };
+    const answers = await Promise.all([
+      harness.admin('PATCH', RESOURCE_PATH, { name: 'a' }, tag),
+      harness.admin('PATCH', RESOURCE_PATH, { name: 'b' }, tag),
+    ]);
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 412]);
+  });
+
+  it('that changes nothing makes no version and no entry', async () => {
+    const harness = await createOrders();
+    const { status, body } = await harness.admin('PATCH', RESOURCE_PATH, { name: 'Orders', scopes: null });
+    expect([status, body.version]).toEqual([200, 1]);
+    expect((await auditOf(harness)).length).toBe(1);
+  });
+
+  it('that always loses is told so', async () => {
+    const storage = { ...memoryStorage(), updateResource: async () => false };
+    const harness = await createOrders(createAdminHarness({ storage }));
+    const { status, body } = await harness.admin('PATCH', RESOURCE_PATH, { name: 'x' });
+    expect([status, body.code]).toEqual([409, 'update_conflict']);
+  });
+});
+
+it('a secret is not readable in the storage once client_secret_jwt is taken away', async () => {
+  const harness = await createBilling({ authMethods: ['client_secret_basic', 'client_secret_jwt'] });
+  const sealed = async () =>
+    (await harness.storage.findService('billing'))?.secrets.map((secret) => typeof secret.sealed);
+  expect(await sealed()).toEqual(['string']);
+  await harness.admin('PATCH', PATH, { authMethods: ['client_secret_basic'] });
+  expect(await sealed()).toEqual(['undefined']);
+});

@@ -239,6 +239,40 @@ function secretsContract(storage: StorageOfTest): void {
       expect((await secretsOf('a'))?.length).toBe(2);
     });
 
+    it('are kept sealed for as long as client_secret_jwt is a method of their service', async () => {
+      const sealed = (id: string) => secret(id, { sealed: `sealed ${id}` });
+      const methods = { authMethods: ['client_secret_basic', 'client_secret_jwt'] } as const;
+      await storage().createService(service('j', { ...methods, secrets: [sealed('j1')] }), audit('j'));
+      await storage().createService(service('k', { ...methods, secrets: [sealed('k1')] }), audit('k'));
+      await storage().addSecret(
+        { clientId: 'j', secret: sealed('j2'), expireOthersAtMs: undefined },
+        audit('j'),
+      );
+      await storage().updateService(service('j', { ...methods, name: 'renamed', version: 2 }), audit('j'));
+      expect(await secretsOf('j')).toEqual([sealed('j1'), sealed('j2')]);
+      await storage().updateService(service('j', { version: 3 }), audit('j'));
+      expect(await secretsOf('j')).toEqual([secret('j1'), secret('j2')]);
+      // It was sealed before the method was taken away, and comes after.
+      await storage().addSecret(
+        { clientId: 'j', secret: sealed('j3'), expireOthersAtMs: undefined },
+        audit('j'),
+      );
+      await storage().updateService(service('j', { ...methods, version: 4 }), audit('j'));
+      expect(await secretsOf('j')).toEqual([secret('j1'), secret('j2'), secret('j3')]);
+      expect(await secretsOf('k')).toEqual([sealed('k1')]);
+    });
+
+    it('are sealed no more, whichever of many come before the method is taken away and which after', async () => {
+      const methods = { authMethods: ['client_secret_jwt'] } as const;
+      await storage().createService(service('j', { ...methods, secrets: [] }), audit('j'));
+      await inParallel(10, async (turn): Promise<unknown> => {
+        if (turn === 5) return storage().updateService(service('j', { version: 2 }), audit('j'));
+        const added = secret(`j${turn}`, { sealed: 'sealed' });
+        return storage().addSecret({ clientId: 'j', secret: added, expireOthersAtMs: undefined }, audit('j'));
+      });
+      expect((await secretsOf('j'))?.map(({ sealed }) => sealed)).toEqual(Array(9).fill(undefined));
+    });
+
     it('are removed from their service alone', async () => {
       await storage().createService(service('b'), audit('b'));
       expect(await storage().removeSecret('b', 'a-1', audit())).toBe(false);
@@ -267,14 +301,30 @@ function resourcesContract(storage: StorageOfTest): void {
       expect(await storage().createResource(resource(a, { scopes: [], name: 'A' }), audit(a))).toBe(true);
       expect(await storage().createResource(resource(a), audit(a))).toBe(false);
       expect(await storage().listResources()).toEqual([resource(b), resource(a, { scopes: [], name: 'A' })]);
-      const changed = resource(a, { scopes: ['x'], updatedAtMs: 5 });
+      const changed = resource(a, { scopes: ['x'], updatedAtMs: 5, version: 2 });
       expect(await storage().updateResource(changed, audit(a))).toBe(true);
       expect(await storage().findResource(a)).toEqual(changed);
-      expect(await storage().updateResource(resource('https://c.example'), audit())).toBe(false);
+      expect(await storage().updateResource(resource('https://c.example', { version: 2 }), audit())).toBe(
+        false,
+      );
       expect(await storage().deleteResource(a, audit(a))).toBe(true);
       expect(await storage().deleteResource(a, audit(a))).toBe(false);
       expect(await storage().findResource(a)).toBeUndefined();
       expect((await storage().listAudit({ limit: 10 })).length).toBe(4);
+    });
+
+    it('are written if nobody else wrote them in the meantime', async () => {
+      await storage().createResource(resource(a), audit(a));
+      const results = await inParallel(20, (turn) =>
+        storage().updateResource(resource(a, { name: `n${turn}`, version: 2 }), audit(a)),
+      );
+      expect(results.filter(Boolean).length).toBe(1);
+      expect(await storage().findResource(a)).toEqual(
+        resource(a, { name: `n${results.indexOf(true)}`, version: 2 }),
+      );
+      expect(await storage().updateResource(resource(a, { version: 2 }), audit(a))).toBe(false);
+      expect(await storage().updateResource(resource(a, { version: 4 }), audit(a))).toBe(false);
+      expect((await storage().listAudit({ limit: 30 })).length).toBe(2);
     });
   });
 }
