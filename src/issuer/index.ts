@@ -20,12 +20,17 @@ export type {
   SeedReport,
   SeedService,
 } from './admin/seed.ts';
-export type { RandomBytes } from './clients/secrets.ts';
 export { createEventLog, type EventLogOptions } from './http/event-log.ts';
 export type { IssuerConnection, IssuerRequest } from './http/incoming.ts';
 export type { ServerTls } from './http/node-server.ts';
 export { createIssuer, type Issuer, type SigningKeyInfo } from './issuer.ts';
-export type { IssuerOptions, LimitOptions, LimitsOptions, ResourceOptions } from './issuer-options.ts';
+export type {
+  IssuerOptions,
+  LimitOptions,
+  LimitsOptions,
+  RandomBytes,
+  ResourceOptions,
+} from './issuer-options.ts';
 export { adminTokenRule, isAdminToken } from './issuer-settings.ts';
 export type { RotationOptions } from './keys/rotate-keys.ts';
 export { type SigningAlgorithm, signingAlgorithms } from './keys/signing-keys.ts';

@@ -1,9 +1,10 @@
 import type { EventListener } from '../events.ts';
 import type { CertificateSource } from '../index.ts';
 import type { Fetch } from '../shared/transport.ts';
-import type { RandomBytes } from './clients/secrets.ts';
 import type { SigningAlgorithm } from './keys/signing-keys.ts';
 import type { IssuerStorage } from './storage/storage.ts';
+
+export type RandomBytes = (length: number) => Uint8Array;
 
 /** A resource server of the registry (RFC 8707). */
 export interface ResourceOptions {

@@ -6,12 +6,12 @@ import { createIpRanges } from '../shared/ip-range.ts';
 import { OptionChecker } from '../shared/options.ts';
 import { isScopeName } from '../shared/scope.ts';
 import type { Fetch } from '../shared/transport.ts';
-import type { RandomBytes } from './clients/secrets.ts';
 import {
   type IssuerOptions,
   issuerOptions,
   type LimitOptions,
   type LimitsOptions,
+  type RandomBytes,
   type ResourceOptions,
 } from './issuer-options.ts';
 import { type SigningAlgorithm, signingAlgorithms } from './keys/signing-keys.ts';

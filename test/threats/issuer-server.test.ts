@@ -171,7 +171,7 @@ describe('threat 25: a storage that is away', () => {
     for (let at = 0; at < 7; at++) statuses.push((await ask('/token', tokenRequest(basic(service)))).status);
     expect(statuses).toEqual([200, 200, 200, 200, 200, 429, 429]);
     const told = events.filter(({ type }) => type === 'issuer.limits_not_shared');
-    expect(told).toMatchObject([{ limit: 'address', errorName: 'Error' }, { limit: 'client' }]);
+    expect(told).toMatchObject([{ limit: 'client', errorName: 'Error' }]);
   });
 
   it('makes the issuer unready within a deadline, and leaves it alive', async () => {

@@ -1,16 +1,9 @@
 /** Client secrets and opaque tokens: made, hashed and compared here and nowhere else. */
-import {
-  createCipheriv,
-  createDecipheriv,
-  createHash,
-  createHmac,
-  hkdfSync,
-  timingSafeEqual,
-} from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { decodeBase64url, encodeBase64url } from '../../shared/base64url.ts';
+import { deriveKey } from '../derived-key.ts';
+import type { RandomBytes } from '../issuer-options.ts';
 import type { StoredSecret } from '../storage/records.ts';
-
-export type RandomBytes = (length: number) => Uint8Array;
 
 export interface SealOptions {
   readonly nowMs: number;
@@ -53,11 +46,6 @@ const SECRET_PREFIX = 'sas_';
 const TOKEN_PREFIX = 'sat_';
 /** So many comparisons are made at least, so that time does not tell whether there is a secret to compare with. */
 const LEAST_COMPARISONS = 4;
-
-/** Derives a key for one purpose, so that no key of the issuer serves two (RFC 5869). */
-export function deriveKey(secretKey: Uint8Array, purpose: string): Uint8Array {
-  return new Uint8Array(hkdfSync('sha256', secretKey, '', `service-auth ${purpose}`, HASH_BYTES));
-}
 
 export function createSecrets(secretKey: Uint8Array, randomBytes: RandomBytes): Secrets {
   const pepper = deriveKey(secretKey, 'client secrets');

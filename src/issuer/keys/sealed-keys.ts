@@ -3,7 +3,7 @@ import { CompactEncrypt, compactDecrypt, type JWK } from 'jose';
 import { importPublicKey, type Jwk, type Sign, type VerifySignature } from '../../shared/crypto.ts';
 import { OptionChecker } from '../../shared/options.ts';
 import { importPrivateKey } from '../../shared/private-key.ts';
-import { deriveKey } from '../clients/secrets.ts';
+import { deriveKey } from '../derived-key.ts';
 import type { StoredSigningKey } from '../storage/records.ts';
 
 /** A signing key ready for use. */

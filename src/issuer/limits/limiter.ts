@@ -29,6 +29,12 @@ export interface LimiterOptions {
   readonly policy: LimitOptions;
   readonly storage: Pick<IssuerStorage, 'takeFromLimit'>;
   readonly now: () => number;
+  /**
+   * How many an instance lets through in each window before it asks the storage: a flood of made-up keys then costs no
+   * writes, and each further instance may let as many through beyond the limit.
+   * @default 0
+   */
+  readonly uncounted?: number;
   /** Told, at most once in a second, that the storage could not be asked. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -44,12 +50,16 @@ interface Window {
   taking: Promise<void> | undefined;
 }
 
-/** Each instance may hold back this part of a limit from the others. */
 const PARTS = 32;
 /** Those that are forgotten for others begin with a new part; what they used is still counted. */
 const MAX_WINDOWS = 50_000;
 const PATIENCE_MS = 1000;
 const PAUSE_MS = 1000;
+
+/** Each instance may hold back so many of a limit from the others. */
+export function partOf({ requests }: LimitOptions): number {
+  return Math.ceil(requests / PARTS);
+}
 
 /**
  * Makes a limiter with one window after the other, the same for all instances.
@@ -57,10 +67,11 @@ const PAUSE_MS = 1000;
  * While the storage is away the instance counts alone: then each lets as many through as all together should, which
  * is better than an issuer that is down for the sake of its limits.
  */
-export function createLimiter({ name, policy, storage, now, onFailure }: LimiterOptions): Limiter {
+export function createLimiter(options: LimiterOptions): Limiter {
+  const { name, policy, storage, now, onFailure, uncounted = 0 } = options;
   const { requests: limit, windowSeconds } = policy;
   const windowMs = windowSeconds * 1000;
-  const part = Math.ceil(limit / PARTS);
+  const part = partOf(policy);
   const windows = new LRUCache<string, Window>({ max: MAX_WINDOWS });
   let failedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -68,7 +79,7 @@ export function createLimiter({ name, policy, storage, now, onFailure }: Limiter
     const endsAtMs = (Math.floor(nowMs / windowMs) + 1) * windowMs;
     const known = windows.get(key);
     if (known?.endsAtMs === endsAtMs) return known;
-    const window = { endsAtMs, left: 0, taken: 0, exhausted: false, taking: undefined };
+    const window = { endsAtMs, left: uncounted, taken: uncounted, exhausted: false, taking: undefined };
     windows.set(key, window);
     return window;
   }
@@ -85,7 +96,8 @@ export function createLimiter({ name, policy, storage, now, onFailure }: Limiter
   async function askStorage(key: string, windowEndsAtMs: number): Promise<number | undefined> {
     if (Math.abs(now() - failedAtMs) < PAUSE_MS) return undefined;
     try {
-      const request = { key: `${name} ${key}`, windowEndsAtMs, limit, amount: part };
+      const counted = limit - uncounted;
+      const request = { key: `${name} ${key}`, windowEndsAtMs, limit: counted, amount: part };
       return await inTime(PATIENCE_MS, storage.takeFromLimit(request));
     } catch (error) {
       // Many keys may have waited for the same failure.

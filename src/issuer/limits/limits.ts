@@ -1,7 +1,7 @@
 import type { Emit } from '../../events.ts';
 import type { IssuerConnection } from '../http/incoming.ts';
 import type { IssuerSettings } from '../issuer-settings.ts';
-import { createLimiter, type Limiter, type LimitName, type LimitState } from './limiter.ts';
+import { createLimiter, type Limiter, type LimitName, type LimitState, partOf } from './limiter.ts';
 import { requesterAddress } from './requester-address.ts';
 
 /** What of a request decides whom it counts for. */
@@ -29,7 +29,10 @@ export function createLimits(settings: IssuerSettings, emit: Emit | undefined): 
       const errorName = error instanceof Error ? error.name : typeof error;
       emit?.({ type: 'issuer.limits_not_shared', limit: name, errorName });
     };
-    return policy && createLimiter({ name, policy, storage, now, onFailure });
+    if (policy === undefined) return undefined;
+    // Addresses are anybody's to make up, clients are not.
+    const uncounted = name === 'address' ? partOf(policy) : 0;
+    return createLimiter({ name, policy, storage, now, onFailure, uncounted });
   }
 
   return {

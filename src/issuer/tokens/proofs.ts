@@ -4,7 +4,7 @@ import type { Emit } from '../../events.ts';
 import type { KeyAlgorithm } from '../../shared/crypto.ts';
 import { createDpopNonces } from '../../shared/dpop-nonces.ts';
 import { createProofVerifier, type HeldProof, type ProofVerifier } from '../../shared/dpop-proof.ts';
-import { deriveKey } from '../clients/secrets.ts';
+import { deriveKey } from '../derived-key.ts';
 import type { IssuerSettings } from '../issuer-settings.ts';
 
 export interface Proofs {

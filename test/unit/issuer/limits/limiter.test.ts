@@ -46,6 +46,23 @@ describe('a limit', () => {
     expect(await allowedOf(limiter, requests + 50)).toBe(requests);
   });
 
+  it.each([1, 7, 100])(
+    'of %d with a part that is not counted is as exact at one instance',
+    async (requests) => {
+      const { limiter } = createTestLimiter(requests, { uncounted: Math.ceil(requests / 32) });
+      expect((await limiter.take('billing')).remaining).toBe(requests - 1);
+      expect(await allowedOf(limiter, requests + 50)).toBe(requests - 1);
+    },
+  );
+
+  it('with a part that is not counted a flood of keys writes nothing', async () => {
+    const { limiter, take } = createTestLimiter(100, { uncounted: 4 });
+    for (let at = 0; at < 1000; at++) expect(await allowedOf(limiter, 3, `${at}`)).toBe(3);
+    expect(take).not.toHaveBeenCalled();
+    expect(await allowedOf(limiter, 2, '7')).toBe(2);
+    expect(take).toHaveBeenCalledOnce();
+  });
+
   it('counts each key for itself', async () => {
     const { limiter } = createTestLimiter(5);
     expect(await allowedOf(limiter, 10, 'billing')).toBe(5);
