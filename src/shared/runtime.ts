@@ -105,11 +105,12 @@ export const nodeCrypto = builtin<NodeCrypto>('node:crypto');
 export const nodeBuffer = host.Buffer;
 
 /** Node itself, not a runtime that imitates it. */
-const isNode =
-  nodeCrypto !== undefined && host.process?.versions?.bun === undefined && !('Deno' in globalThis);
+function isNode(): boolean {
+  return nodeCrypto !== undefined && host.process?.versions?.bun === undefined && !('Deno' in globalThis);
+}
 
 /** Present on Node, whose thread pool verifies beside the event loop: runs work once this turn of the loop is over. */
-export const afterTurn = isNode ? host.setImmediate : undefined;
+export const afterTurn = isNode() ? host.setImmediate : undefined;
 
 /** False on Cloudflare Workers, where a request that waits for a promise of another one never gets an answer. */
 export const sharesPromises = globalThis.navigator?.userAgent !== 'Cloudflare-Workers';
@@ -126,7 +127,7 @@ export function readTextFile(path: string): string | undefined {
 
 /** Loads undici where this is Node itself and the package is installed, from version 7 on. */
 export async function loadUndici(): Promise<Undici | undefined> {
-  if (!isNode) return undefined;
+  if (!isNode()) return undefined;
   // In a variable, so that no bundler looks for a package that is optional.
   const name = 'undici';
   try {
