@@ -9,6 +9,7 @@ import type {
   StoredSigningKey,
   StoredToken,
 } from '../../../../src/issuer/index.ts';
+import { serviceRecord } from '../service-records.ts';
 
 /** Gives the storage of the test that runs. */
 export type StorageOfTest = () => IssuerStorage;
@@ -24,29 +25,8 @@ export const secret = (id: string, members: Partial<StoredSecret> = {}): StoredS
   ...members,
 });
 
-export const service = (clientId: string, members: Partial<StoredService> = {}): StoredService => ({
-  clientId,
-  name: 'a service',
-  description: undefined,
-  scopes: ['read'],
-  resources: [],
-  serves: [],
-  authMethods: ['client_secret_basic'],
-  tokenFormat: 'jwt',
-  accessTokenSeconds: undefined,
-  dpopBound: false,
-  certificateBound: false,
-  jwks: undefined,
-  jwksUri: undefined,
-  tlsClientAuth: undefined,
-  federatedIdentities: [],
-  secrets: [secret(`${clientId}-1`)],
-  createdAtMs: 1_767_225_600_000,
-  updatedAtMs: 1_767_225_600_000,
-  revokedAtMs: undefined,
-  version: 1,
-  ...members,
-});
+export const service = (clientId: string, members: Partial<StoredService> = {}): StoredService =>
+  serviceRecord({ clientId, secrets: [secret(`${clientId}-1`)], ...members });
 
 export const audit = (target = 'a', members: Partial<AuditEntry> = {}): AuditEntry => ({
   atMs: 100,

@@ -10,6 +10,7 @@ import { type IssuerSettings, resolveIssuerOptions } from '../../../../src/issue
 import { createSigningKeys, type SigningKeys } from '../../../../src/issuer/keys/signing-keys.ts';
 import { type AccessTokens, createAccessTokens } from '../../../../src/issuer/tokens/access-tokens.ts';
 import { type Harness, ISSUER, START_MS } from '../harness.ts';
+import { serviceRecord } from '../service-records.ts';
 
 export const SECRET_KEY = 'a secret key of the issuer for these tests';
 
@@ -61,29 +62,8 @@ export const audit = {
 
 /** Registers a service in the storage itself. */
 export async function addService(storage: IssuerStorage, clientId: string): Promise<void> {
-  const service: StoredService = {
-    clientId,
-    name: clientId,
-    description: undefined,
-    scopes: [],
-    resources: [],
-    serves: [],
-    authMethods: ['client_secret_basic'],
-    tokenFormat: 'jwt',
-    accessTokenSeconds: undefined,
-    dpopBound: false,
-    certificateBound: false,
-    jwks: undefined,
-    jwksUri: undefined,
-    tlsClientAuth: undefined,
-    federatedIdentities: [],
-    secrets: [],
-    createdAtMs: START_MS,
-    updatedAtMs: START_MS,
-    revokedAtMs: undefined,
-    version: 1,
-  };
-  await storage.createService(service, audit);
+  const members = { clientId, scopes: [], resources: [], serves: [] };
+  await storage.createService(serviceRecord(members), audit);
 }
 
 /** Changes what is registered of a service, whatever the admin API would say. */
