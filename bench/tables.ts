@@ -87,7 +87,7 @@ export const tables: readonly Table[] = [
       chart: 'http',
       bar: 'CPU us',
       rows: (isQuick) =>
-        http(framework, isQuick ? { rounds: 2, requests: 300 } : { rounds: 11, requests: 3000 }),
+        http(framework, isQuick ? { rounds: 2, requests: 300 } : { rounds: 7, requests: 6000 }),
     }),
   ),
   ...[64, 1000].flatMap((tokens) => [burstTable(tokens, false), burstTable(tokens, true)]),

@@ -6,6 +6,8 @@ import { type Framework, type Route, routesOf, type Setup } from './routes.ts';
 import type { Cost, ServerName, ServerQuestion } from './server.ts';
 
 const CONNECTIONS = 32;
+/** Sent before anything counts: code that was not run for a while must be compiled anew. */
+const WARM_UP = 1500;
 
 export interface Effort {
   readonly rounds: number;
@@ -34,10 +36,13 @@ export async function startPair(name: ServerName): Promise<Pair> {
   return {
     server,
     async sample({ path, credentials }, requests, connections, watchLoop) {
-      await askLoad({ do: 'prepare', port, path, credentials, requests, connections });
+      const prepared = requests + WARM_UP;
+      await askLoad({ do: 'prepare', port, path, credentials, requests: prepared, connections });
+      await askLoad({ do: 'send', count: WARM_UP });
       await askServer({ do: 'begin', watchLoop });
-      const answered = await askLoad<Answered>({ do: 'send' });
+      const answered = await askLoad<Answered>({ do: 'send', count: requests });
       const { cpuMicroseconds, longestBlockMs } = await askServer<Cost>({ do: 'end' });
+      await askLoad({ do: 'hang up' });
       return { ...answered, cpuUs: cpuMicroseconds / requests, longestBlockMs };
     },
     stop() {

@@ -15,7 +15,9 @@ export type LoadQuestion =
       readonly requests: number;
       readonly connections: number;
     }
-  | { readonly do: 'send' };
+  /** The next so many of what was prepared. */
+  | { readonly do: 'send'; readonly count: number }
+  | { readonly do: 'hang up' };
 
 export interface Answered {
   readonly requestsPerSecond: number;
@@ -32,18 +34,20 @@ const known = Array.from({ length: KNOWN }, () => signer.token());
 const bound = Array.from({ length: KNOWN }, () => signer.token({ cnf: { jkt: client.jkt } }));
 let sockets: readonly Socket[] = [];
 let requests: readonly Buffer[] = [];
+let next = 0;
 
 answerParent(async (question: LoadQuestion): Promise<unknown> => {
   if (question.do === 'key') return signer.jwk;
   if (question.do === 'prepare') return prepare(question);
-  const answered = await send();
-  for (const socket of sockets) socket.destroy();
-  return answered;
+  if (question.do === 'send') return send(question.count);
+  for (const socket of sockets) socket.removeAllListeners().destroy();
+  return undefined;
 });
 
 async function prepare(given: Preparation): Promise<void> {
   const { port, path, credentials, connections } = given;
   const host = `127.0.0.1:${port}`;
+  next = 0;
   requests = Array.from({ length: given.requests }, (_, at) => {
     const lines = credentialsOf(credentials, `http://${host}${path}`, at);
     return Buffer.from(`GET ${path} HTTP/1.1\r\nhost: ${host}\r\n${lines}\r\n`, 'latin1');
@@ -67,16 +71,16 @@ function open(port: number): Promise<Socket> {
 }
 
 /** Every connection sends its next request as soon as its last was answered. */
-async function send(): Promise<Answered> {
+async function send(count: number): Promise<Answered> {
   const latencies: number[] = [];
-  let next = 0;
+  const end = next + count;
   const start = performance.now();
   const work = sockets.map(
     (socket) =>
       new Promise<void>((resolve, reject) => {
         let sentAt = 0;
         const sendNext = (): void => {
-          const request = requests[next++];
+          const request = next < end ? requests[next++] : undefined;
           if (request === undefined) {
             resolve();
             return;
@@ -84,6 +88,8 @@ async function send(): Promise<Answered> {
           sentAt = performance.now();
           socket.write(request);
         };
+        socket.removeAllListeners();
+        socket.on('error', reject);
         socket.on('close', () => reject(new Error('the server closed a connection')));
         socket.on(
           'data',

@@ -54,7 +54,6 @@ answerParent(async (question: ServerQuestion): Promise<number | Cost | undefined
     return listen(await servers[question.name]({ jwk: question.jwk, jwksUri }));
   }
   if (question.do === 'begin') {
-    globalThis.gc?.();
     loop.reset();
     if (question.watchLoop) loop.enable();
     before = process.cpuUsage();
