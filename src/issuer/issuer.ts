@@ -1,5 +1,4 @@
 import { createEmitter } from '../events.ts';
-import { within } from '../shared/deadline.ts';
 import { errorCode } from '../shared/http.ts';
 import { metadataUrls } from '../shared/metadata.ts';
 import { createAdminRoutes } from './admin/admin-routes.ts';
@@ -23,6 +22,7 @@ import { createSigningKeys } from './keys/signing-keys.ts';
 import { limitedRoutes } from './limits/limited-routes.ts';
 import { createLimits } from './limits/limits.ts';
 import { createResourceRegistry } from './resource-registry.ts';
+import { inTime } from './storage/in-time.ts';
 import { createAccessTokens } from './tokens/access-tokens.ts';
 
 /** An authorization server for services, as a web-standard handler. Made by {@link createIssuer}. */
@@ -183,9 +183,7 @@ function unavailable(detail: string): Response {
 
 async function readiness({ keys }: IssuerContext): Promise<Response> {
   try {
-    await within(READY_MS, keys.reload(), () => {
-      throw new Error('too late');
-    });
+    await inTime(READY_MS, keys.reload());
     return json({ status: 'ready' });
   } catch {
     return unavailable('the storage or the signing keys cannot be read');

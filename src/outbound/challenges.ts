@@ -1,4 +1,5 @@
 /** Reading `WWW-Authenticate` (RFC 9110 section 11.6.1), where one comma divides challenges and parameters alike. */
+import { splitOutsideQuotes } from '../shared/split-outside-quotes.ts';
 
 export interface Challenge {
   /** In lower case. */
@@ -49,20 +50,8 @@ function addParameter(parameters: Map<string, string>, text: string): boolean {
   return true;
 }
 
-/** The items of a list, trimmed; commas inside quoted strings divide nothing. An open quote ends the list. */
+/** The items of a list; an open quote ends it. */
 function listItems(text: string): readonly string[] {
-  const items: string[] = [];
-  let quoted = false;
-  let start = 0;
-  for (let at = 0; at < text.length; at++) {
-    const character = text[at];
-    if (quoted && character === '\\') at++;
-    else if (character === '"') quoted = !quoted;
-    else if (character === ',' && !quoted) {
-      items.push(text.slice(start, at).trim());
-      start = at + 1;
-    }
-  }
-  if (!quoted) items.push(text.slice(start).trim());
-  return items.filter((item) => item !== '');
+  const { parts, isOpen } = splitOutsideQuotes(text, ',');
+  return (isOpen ? parts.slice(0, -1) : parts).filter((item) => item !== '');
 }

@@ -1,4 +1,5 @@
 /** What trusted proxies say about the request that reached them: `Forwarded` (RFC 7239) or `X-Forwarded-*`. */
+import { splitOutsideQuotes } from './split-outside-quotes.ts';
 
 interface Headers {
   get(name: string): string | null | undefined;
@@ -138,20 +139,8 @@ function unquote(text: string): string | undefined {
   return text.length >= 2 && text.endsWith('"') ? text.slice(1, -1).replaceAll('\\', '') : undefined;
 }
 
-/** Splits outside of quoted strings, and trims; `undefined` where a quote stays open. */
+/** `undefined` where a quote stays open. */
 export function split(text: string, separator: ',' | ';'): readonly string[] | undefined {
-  const parts: string[] = [];
-  let quoted = false;
-  let start = 0;
-  for (let at = 0; at < text.length; at++) {
-    const character = text[at];
-    if (quoted && character === '\\') at++;
-    else if (character === '"') quoted = !quoted;
-    else if (!quoted && character === separator) {
-      parts.push(text.slice(start, at).trim());
-      start = at + 1;
-    }
-  }
-  parts.push(text.slice(start).trim());
-  return quoted ? undefined : parts;
+  const { parts, isOpen } = splitOutsideQuotes(text, separator);
+  return isOpen ? undefined : parts;
 }

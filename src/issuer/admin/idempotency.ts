@@ -21,8 +21,8 @@ export interface Prepared {
   readonly clientId: string;
   readonly secretId: string | undefined;
   store(request?: IdempotentCreate): Promise<CreateResult>;
-  /** The refusal where its name is taken. */
-  taken(): Response;
+  /** What is answered where the storage did not take it. */
+  refused(result: 'taken' | 'full'): Response;
   answer(): Response;
 }
 
@@ -72,13 +72,12 @@ export async function createOnce(context: IssuerContext, creation: Creation): Pr
     const result = await made.store(
       key === null ? undefined : { key, fingerprint, salt, clientId, secretId, expiresAtMs },
     );
-    if (result === 'taken') return made.taken();
     if (result === 'created') {
       creation.done(made);
       return made.answer();
     }
-    // A twin was faster, whose answer is found next; or the key was used long ago, and is not cleared away yet.
-    await settings.storage.deleteExpired(settings.now());
+    // A twin was faster, whose answer is found next.
+    if (result !== 'repeated') return made.refused(result);
   }
   return (await repeated()) ?? refuse('update_conflict');
 }

@@ -7,7 +7,6 @@ import { keepsSealed } from '../storage/kept-secret.ts';
 import type { AuthMethod, StoredSecret, StoredService } from '../storage/records.ts';
 import { findService } from './find-service.ts';
 import { createOnce, type Prepared, type Seed } from './idempotency.ts';
-import { createInTurn } from './in-turn.ts';
 import { type AdminRequest, type Operation, operation } from './operation.ts';
 import { refuse } from './problems.ts';
 import { showSecret, toIso } from './show.ts';
@@ -23,7 +22,6 @@ const secretOptions = z.strictObject({
 type SecretOptions = z.output<typeof secretOptions>;
 
 export function createSecretOperations(context: IssuerContext): readonly Operation[] {
-  const inTurn = createInTurn();
   return [
     operation({
       id: 'createSecret',
@@ -43,9 +41,7 @@ export function createSecretOperations(context: IssuerContext): readonly Operati
         'idempotency_key_reused',
         'update_conflict',
       ],
-      // They are counted first, and added later.
-      handle: (request) =>
-        inTurn(request.parameters.get('clientId') ?? '', () => createSecret(context, request)),
+      handle: (request) => createSecret(context, request),
     }),
     operation({
       id: 'removeSecret',
@@ -136,7 +132,7 @@ function prepareSecret(
     secretId: secret.id,
     store: (request) =>
       settings.storage.addSecret(
-        { clientId, secret, expireOthersAtMs },
+        { clientId, secret, expireOthersAtMs, most: MOST_SECRETS },
         {
           atMs: createdAtMs,
           actor,
@@ -148,7 +144,7 @@ function prepareSecret(
         request,
       ),
     // There was such a service a moment ago, and none is ever taken away.
-    taken: () => refuse('service_revoked'),
+    refused: (result) => refuse(result === 'full' ? 'too_many_secrets' : 'service_revoked'),
     answer: () => json({ ...shown, clientSecret }, {}, 201),
   };
 }

@@ -126,7 +126,7 @@ function prepareService(
     clientId,
     secretId: sealed?.id,
     store: (request) => storage.createService(service, audit, request),
-    taken: () => refuse('client_id_taken'),
+    refused: () => refuse('client_id_taken'),
     answer: () => {
       const headers = {
         location: `${baseUrl}/admin/services/${encodeURIComponent(clientId)}`,

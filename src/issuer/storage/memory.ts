@@ -99,10 +99,11 @@ export function memoryStorage(): IssuerStorage {
       return true;
     },
 
-    async addSecret({ clientId, secret, expireOthersAtMs = Infinity }, audit, request) {
+    async addSecret({ clientId, secret, expireOthersAtMs = Infinity, most = Infinity }, audit, request) {
       if (isRepeated(request, audit)) return 'repeated';
       const service = services.get(clientId);
       if (service === undefined || service.revokedAtMs !== undefined) return 'taken';
+      if (service.secrets.length >= most) return 'full';
       if (request !== undefined) idempotentCreates.set(request.key, request);
       const others = service.secrets.map((other) =>
         (other.expiresAtMs ?? Infinity) <= expireOthersAtMs

@@ -30,14 +30,19 @@ export interface AuditPage {
   readonly target?: string | undefined;
 }
 
-/** `created`: done. `taken`: the name is in use. `repeated`: the same `Idempotency-Key` was used before. */
-export type CreateResult = 'created' | 'taken' | 'repeated';
+/**
+ * `created`: done. `taken`: the name is in use. `full`: there are as many as there may be. `repeated`: the same
+ * `Idempotency-Key` was used before.
+ */
+export type CreateResult = 'created' | 'taken' | 'full' | 'repeated';
 
 export interface SecretAddition {
   readonly clientId: string;
   readonly secret: StoredSecret;
   /** When the service's other secrets end, unless they end before; `undefined` leaves them as they are. */
   readonly expireOthersAtMs: number | undefined;
+  /** How many secrets the service may have with this one; without it as many as are added. */
+  readonly most?: number | undefined;
 }
 
 export interface StatusReservation {
@@ -87,8 +92,8 @@ export interface IssuerStorage {
   revokeService(clientId: string, atMs: number, audit: AuditEntry): Promise<boolean>;
 
   /**
-   * Adds a secret to a service; `taken` if there is no such service or it is revoked. Does not keep `sealed` where
-   * `client_secret_jwt` is not among the methods of the service by then.
+   * Adds a secret to a service; `taken` if there is no such service or it is revoked, `full` if it has as many as it may
+   * have. Does not keep `sealed` where `client_secret_jwt` is not among the methods of the service by then.
    */
   addSecret(addition: SecretAddition, audit: AuditEntry, request?: IdempotentCreate): Promise<CreateResult>;
   /** `false` if there is none. */

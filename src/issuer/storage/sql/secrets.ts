@@ -11,7 +11,7 @@ type Secrets = Pick<IssuerStorage, 'addSecret' | 'removeSecret' | 'touchSecrets'
 
 export function createSecretTable({ db, hasRowLocks }: SqlDatabase): Secrets {
   return {
-    addSecret: ({ clientId, secret, expireOthersAtMs }, audit, request) =>
+    addSecret: ({ clientId, secret, expireOthersAtMs, most = Infinity }, audit, request) =>
       transact(db, async (transaction) => {
         if (!(await noteCreate(transaction, request, audit))) return 'repeated';
         const service = await transaction
@@ -22,7 +22,11 @@ export function createSecretTable({ db, hasRowLocks }: SqlDatabase): Secrets {
           .$if(hasRowLocks, (query) => query.forUpdate())
           .executeTakeFirst();
         if (service === undefined) return 'taken';
-        if (expireOthersAtMs !== undefined) await expireSecrets(transaction, clientId, expireOthersAtMs);
+        const others = await secretsInOrder(transaction, clientId);
+        if (others.length >= most) return 'full';
+        if (expireOthersAtMs !== undefined) {
+          for (const id of others) await expireSecret(transaction, id, expireOthersAtMs);
+        }
         // Read under the lock: an update may have taken the method away that the secret was sealed for.
         const { authMethods }: Registration = JSON.parse(service.registration);
         await insertSecret(transaction, clientId, keptSecret(authMethods, secret));
@@ -59,15 +63,12 @@ export function createSecretTable({ db, hasRowLocks }: SqlDatabase): Secrets {
   };
 }
 
-/** What of a service's secrets lives longer ends then. */
-async function expireSecrets(transaction: Queries, clientId: string, expiresAtMs: number): Promise<void> {
-  for (const id of await secretsInOrder(transaction, clientId)) {
-    await transaction
-      .updateTable('secrets')
-      .set({ expires_at_ms: expiresAtMs })
-      .where('id', '=', id)
-      .where('client_id', '=', clientId)
-      .where(({ eb, or }) => or([eb('expires_at_ms', 'is', null), eb('expires_at_ms', '>', expiresAtMs)]))
-      .execute();
-  }
+/** A secret that lives longer ends then. */
+async function expireSecret(transaction: Queries, id: string, expiresAtMs: number): Promise<void> {
+  await transaction
+    .updateTable('secrets')
+    .set({ expires_at_ms: expiresAtMs })
+    .where('id', '=', id)
+    .where(({ eb, or }) => or([eb('expires_at_ms', 'is', null), eb('expires_at_ms', '>', expiresAtMs)]))
+    .execute();
 }

@@ -222,6 +222,17 @@ function secretsContract(storage: StorageOfTest): void {
       ]);
     });
 
+    it('are as many as there may be, also if more come at once', async () => {
+      const additions = Array.from({ length: 15 }, (_, at) => {
+        const addition = { clientId: 'a', secret: secret(`s${at}`), expireOthersAtMs: undefined, most: 10 };
+        return storage().addSecret(addition, audit());
+      });
+      const results = await Promise.all(additions);
+      expect(results.filter((result) => result === 'created')).toHaveLength(9);
+      expect(results.filter((result) => result === 'full')).toHaveLength(6);
+      expect(await secretsOf('a')).toHaveLength(10);
+    });
+
     it('are not added to a service that is unknown or revoked, and nothing else happens', async () => {
       const addition = { clientId: 'b', secret: secret('s2'), expireOthersAtMs: 1 };
       expect(await storage().addSecret(addition, audit(), create('k'))).toBe('taken');
