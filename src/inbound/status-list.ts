@@ -1,5 +1,4 @@
 /** Revocation without a round trip for each request: the OAuth Token Status List. */
-import { LRUCache } from 'lru-cache';
 import { ServiceAuthError } from '../errors.ts';
 import type { Emit } from '../events.ts';
 import { Fault } from '../shared/fault.ts';
@@ -37,6 +36,11 @@ export interface StatusListsOptions {
   readonly maxKeptBytes?: number;
 }
 
+interface KeptList {
+  readonly list: RemoteDocument<StatusList>;
+  readonly bytes: number;
+}
+
 const MEBIBYTE = 1024 * 1024;
 const LONGEST_URI = 2048;
 /** A list that asks to be fetched more often, or expires sooner, is fetched this often. */
@@ -53,18 +57,34 @@ export function createStatusLists(options: StatusListsOptions): StatusLists {
     maxUnpackedBytes = 16 * MEBIBYTE,
     maxKeptBytes = 256 * MEBIBYTE,
   } = options;
-  // Only verified tokens name lists, but an issuer that makes a list for each token must not fill the memory.
-  const lists = new LRUCache<string, RemoteDocument<StatusList>>({ maxSize: maxKeptBytes });
+  /** In the order of their last use. */
+  const lists = new Map<string, KeptList>();
+  let keptBytes = 0;
 
-  function keep(uri: string, list: RemoteDocument<StatusList>, bytes: number): void {
-    // The cache does not weigh again what it holds already.
+  /** Only verified tokens name lists, but an issuer that makes a list for each token must not fill the memory. */
+  function keep(uri: string, list: RemoteDocument<StatusList>, listBytes: number): void {
+    const bytes = listBytes + BYTES_OF_ENTRY;
+    drop(uri);
+    lists.set(uri, { list, bytes });
+    keptBytes += bytes;
+    for (const oldest of lists.keys()) {
+      if (keptBytes <= maxKeptBytes) break;
+      drop(oldest);
+    }
+  }
+
+  function drop(uri: string): void {
+    keptBytes -= lists.get(uri)?.bytes ?? 0;
     lists.delete(uri);
-    lists.set(uri, list, { size: bytes + BYTES_OF_ENTRY });
   }
 
   function listAt(uri: string): RemoteDocument<StatusList> {
     const known = lists.get(uri);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      lists.delete(uri);
+      lists.set(uri, known);
+      return known.list;
+    }
     const shownUri = withoutQuery(uri);
     const list: RemoteDocument<StatusList> = createRemoteDocument({
       load: () => load(uri),

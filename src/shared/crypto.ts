@@ -4,7 +4,14 @@
  */
 import { isTurnSpent, verifyInPool } from './burst.ts';
 import type { MaybePromise } from './maybe-async.ts';
-import { type Bytes, type NodeCrypto, type NodeKey, nodeBuffer, nodeCrypto } from './runtime.ts';
+import {
+  type Bytes,
+  type NodeBuffer,
+  type NodeCrypto,
+  type NodeKey,
+  nodeBuffer,
+  nodeCrypto,
+} from './runtime.ts';
 
 /** The signature algorithms of RFC 7518, RFC 8037 and RFC 9864 that service-auth can verify. */
 export const keyAlgorithms = [
@@ -95,12 +102,13 @@ function toBytes(text: string): Bytes {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
+/** Longer texts get memory of their own. */
 const scratch = nodeBuffer?.alloc(32 * 1024);
 
 /** The text's bytes in a buffer that is used again at once: for synchronous use only. */
 function toScratch(text: string): Bytes {
   if (scratch === undefined || text.length > scratch.length) return toBytes(text);
-  return scratch.subarray(0, scratch.write(text, 'latin1'));
+  return scratch.subarray(0, scratch.write(text, 0, 'latin1'));
 }
 
 /** Whether a key of this type and curve may serve the algorithm at all. */
@@ -232,22 +240,48 @@ export function algorithmsOfCryptoKey({ algorithm }: CryptoKey): readonly KeyAlg
 
 /** Makes the verification function of a shared secret; the comparison takes the same time for every signature. */
 export function importSecret(secret: Bytes, algorithm: SecretAlgorithm): VerifySignature {
-  const bits = Number(algorithm.slice(2));
+  const bits = Number(algorithm.slice(2)) as HashBits;
   const node = nodeCrypto;
-  if (node !== undefined) {
-    const hash = `sha${bits}`;
-    return (text, signature) => {
-      if (signature.length !== bits / 8) return false;
+  if (node !== undefined && nodeBuffer !== undefined) {
+    const mac = nodeHmac(node, nodeBuffer, bits, secret);
+    return (text, signature) =>
       // As text, which Node makes faster than a buffer with memory of its own.
-      const mac = node.createHmac(hash, secret).update(toScratch(text)).digest('latin1');
-      return node.timingSafeEqual(toScratch(mac), signature);
-    };
+      signature.length === bits / 8 && node.timingSafeEqual(toScratch(mac(text)), signature);
   }
   const parameters = { name: 'HMAC', hash: `SHA-${bits}` };
   let key: CryptoKey | undefined;
   return async (text, signature) => {
     key ??= await crypto.subtle.importKey('raw', secret, parameters, false, ['verify']);
     return crypto.subtle.verify('HMAC', key, signature, toBytes(text));
+  };
+}
+
+/**
+ * Makes the HMAC function (RFC 2104) of a secret, from a text to its code, both of one byte a character. Two digests
+ * at once cost little more than half of what setting up OpenSSL's own HMAC does.
+ */
+function nodeHmac(
+  node: NodeCrypto,
+  buffer: NodeBuffer,
+  bits: HashBits,
+  secret: Bytes,
+): (text: string) => string {
+  const hash = `sha${bits}`;
+  const block = bits === 256 ? 64 : 128;
+  const key = secret.length > block ? buffer.from(node.hash(hash, secret, 'latin1'), 'latin1') : secret;
+  const inner = buffer.alloc(block);
+  const outer = buffer.alloc(block + bits / 8);
+  for (let at = 0; at < block; at++) {
+    inner[at] = (key[at] ?? 0) ^ 0x36;
+    outer[at] = (key[at] ?? 0) ^ 0x5c;
+  }
+  return (text) => {
+    const length = block + text.length;
+    const message = scratch && length <= scratch.length ? scratch.subarray(0, length) : buffer.alloc(length);
+    message.set(inner);
+    message.write(text, block, 'latin1');
+    outer.write(node.hash(hash, message, 'latin1'), block, 'latin1');
+    return node.hash(hash, outer, 'latin1');
   };
 }
 

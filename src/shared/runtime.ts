@@ -23,15 +23,12 @@ export interface NodeCrypto {
     done: (error: Error | null, holds: boolean) => void,
   ): void;
   createHash(hash: string): { update(data: Bytes): { digest(): Bytes } };
-  createHmac(hash: string, secret: Bytes): { update(data: Bytes): NodeHmac };
+  /** Of all data at once. */
+  hash(hash: string, data: Bytes, encoding: 'latin1'): string;
+  createHmac(hash: string, secret: Bytes): { update(data: Bytes): { digest(): Bytes } };
   timingSafeEqual(a: Bytes, b: Bytes): boolean;
   /** Lets a key of WebCrypto sign synchronously; absent where `node:crypto` is only imitated. */
   readonly KeyObject?: { from(key: CryptoKey): NodeKey };
-}
-
-interface NodeHmac {
-  digest(): Bytes;
-  digest(encoding: 'latin1'): string;
 }
 
 /** The part of Node's `KeyObject` that is used here. */
@@ -40,10 +37,16 @@ export interface NodeKey {
   export(options: { format: 'jwk' }): object;
 }
 
+export interface NodeBytes extends Bytes {
+  write(text: string, at: number, encoding: 'latin1'): number;
+  subarray(from: number, to: number): NodeBytes;
+  toString(encoding?: string): string;
+}
+
 export interface NodeBuffer {
-  alloc(size: number): Bytes & { write(text: string, encoding: 'latin1'): number };
-  from(text: string, encoding: 'base64url' | 'latin1'): Bytes & { toString(encoding: 'base64url'): string };
-  from(bytes: ArrayBufferLike, offset: number, length: number): { toString(encoding: string): string };
+  alloc(size: number): NodeBytes;
+  from(text: string, encoding: 'base64url' | 'latin1'): NodeBytes;
+  from(bytes: ArrayBufferLike, offset: number, length: number): NodeBytes;
 }
 
 /** The part of the package undici (7 or later) that is used here, the fastest HTTP client of Node. */
