@@ -48,7 +48,7 @@ function drawGroup({ title, bar, rows }: Group, top: number): string {
 }
 
 function colourOf(name: string): string {
-  if (name.startsWith('floor')) return '#9aa4b2';
+  if (/^(floor|limit)/.test(name)) return '#9aa4b2';
   return name.startsWith('service-auth') ? '#1f7a4d' : '#c9d1db';
 }
 

@@ -95,6 +95,18 @@ const goals: readonly Goal[] = [
         ),
     }),
   ),
+  ...Object.keys(addedLimits).map(
+    (framework): Goal => ({
+      text: `${framework}, every token new, p99`,
+      limit: 1,
+      unit: '× that of `crypto.verify` alone in the pool',
+      value: (results) =>
+        quotient(
+          figure(results, `http ${framework}`, 'service-auth, every', 'p99 ms'),
+          figure(results, `http ${framework}`, 'limit: crypto.verify', 'p99 ms'),
+        ),
+    }),
+  ),
   ...[64, 1000].flatMap((tokens) =>
     ['all cores', 'one core'].flatMap((cores): Goal[] => [
       {
@@ -224,7 +236,7 @@ function quotient(one: number | undefined, other: number | undefined): number | 
   return one === undefined || other === undefined ? undefined : one / other;
 }
 
-/** Our own figure against the best of those that are neither ours nor the floor. */
+/** Our own figure against the best of those that are neither ours nor the least there can be. */
 function againstBest(
   results: readonly Result[],
   table: string,
@@ -235,7 +247,7 @@ function againstBest(
 ): number | undefined {
   const rows = results.find((result) => result.table === table)?.rows ?? [];
   const peers = rows
-    .filter(({ name }) => !/^(floor|service-auth)/.test(name) && name.endsWith(ending))
+    .filter(({ name }) => !/^(floor|limit|service-auth)/.test(name) && name.endsWith(ending))
     .map(({ figures }) => figures[column] ?? Number.NaN);
   if (peers.length === 0) return undefined;
   return quotient(figure(results, table, own, column), best(...peers));

@@ -47,7 +47,12 @@ export function summarise(results: readonly Result[]): string {
     line(['requests a second, as a share of the open route', ...served.map(([framework]) => framework)]),
     rule(served.length),
     line(['service-auth, 1,000 tokens', ...served.map(([name]) => share(name, 'service-auth, 1,000'))]),
+    line(['the header read, nothing checked', ...served.map(([name]) => share(name, 'limit: the header'))]),
     line(['service-auth, every token new', ...served.map(([name]) => share(name, 'service-auth, every'))]),
+    line([
+      '`crypto.verify` alone, every token new',
+      ...served.map(([name]) => share(name, 'limit: crypto.verify')),
+    ]),
     line([
       'peer, 1,000 tokens',
       ...served.map(([name, peer]) => (peer === '' ? '–' : `${share(name, `${peer}, 1,000`)} (${peer})`)),

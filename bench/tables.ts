@@ -46,7 +46,7 @@ interface Other extends Named {
 export type Table = Timed | Other;
 
 /**
- * What comes beyond half a millisecond in one turn of the loop goes to the thread pool, so that a turn here is as busy
+ * What comes beyond a quarter of a millisecond in one turn of the loop goes to the thread pool, so that a turn here is as busy
  * as one that reads a few requests.
  */
 const REQUESTS_A_TURN = 3;

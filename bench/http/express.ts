@@ -3,6 +3,7 @@ import express, { type RequestHandler } from 'express';
 import { auth } from 'express-oauth2-jwt-bearer';
 import { requireServiceAuth } from 'service-auth/express';
 import { audience, issuer } from '../tokens.ts';
+import { createLimits } from './limits.ts';
 import { order, type Setup } from './routes.ts';
 import { createVerifiers, scope } from './verifiers.ts';
 
@@ -13,6 +14,17 @@ export async function createExpressServer(setup: Setup): Promise<Server> {
   for (const [name, verifier] of Object.entries(createVerifiers(setup))) {
     app.get(`/${name}`, requireServiceAuth({ verifier, scope }), answer);
   }
+  const { isThere, holds } = createLimits(setup);
+  app.get(
+    '/header',
+    (request, _response, next) => void (isThere(request.headers.authorization) && next()),
+    answer,
+  );
+  app.get(
+    '/signature',
+    async (request, _response, next) => void ((await holds(request.headers.authorization)) && next()),
+    answer,
+  );
   const bearer = auth({ issuer, audience, jwksUri: setup.jwksUri, tokenSigningAlg: 'ES256' });
   app.get('/bearer', bearer, answer);
   return createServer(app);

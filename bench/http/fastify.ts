@@ -4,6 +4,7 @@ import fastifyJwt from '@fastify/jwt';
 import Fastify from 'fastify';
 import serviceAuth from 'service-auth/fastify';
 import { audience, issuer } from '../tokens.ts';
+import { createLimits } from './limits.ts';
 import { order, type Setup } from './routes.ts';
 import { createVerifiers, scope } from './verifiers.ts';
 
@@ -16,6 +17,17 @@ export async function createFastifyServer(setup: Setup): Promise<Server> {
       routes.get(`/${name}`, { config: { serviceAuth: { scope } } }, async () => order);
     });
   }
+  const { isThere, holds } = createLimits(setup);
+  app.get(
+    '/header',
+    { onRequest: (request, _reply, done) => void (isThere(request.headers.authorization) && done()) },
+    async () => order,
+  );
+  app.get(
+    '/signature',
+    { onRequest: async (request) => void (await holds(request.headers.authorization)) },
+    async () => order,
+  );
   const pem = createPublicKey({ key: setup.jwk, format: 'jwk' }).export({ type: 'spki', format: 'pem' });
   const rules = { algorithms: ['ES256' as const], allowedIss: issuer, allowedAud: audience };
   for (const [path, caching] of [

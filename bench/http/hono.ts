@@ -1,10 +1,11 @@
 import type { Server } from 'node:http';
 import { createAdaptorServer } from '@hono/node-server';
-import { type Handler, Hono } from 'hono';
+import { type Handler, Hono, type MiddlewareHandler } from 'hono';
 import { jwk } from 'hono/jwk';
 import { jwt } from 'hono/jwt';
 import { requireServiceAuth } from 'service-auth/hono';
 import { audience, issuer } from '../tokens.ts';
+import { createLimits } from './limits.ts';
 import { order, type Setup } from './routes.ts';
 import { createVerifiers, scope } from './verifiers.ts';
 
@@ -15,6 +16,15 @@ export async function createHonoServer(setup: Setup): Promise<Server> {
   for (const [name, verifier] of Object.entries(createVerifiers(setup))) {
     app.get(`/${name}`, requireServiceAuth({ verifier, scope }), answer);
   }
+  const { isThere, holds } = createLimits(setup);
+  const readHeader: MiddlewareHandler = async (c, next) => {
+    if (isThere(c.req.header('authorization'))) await next();
+  };
+  const checkSignature: MiddlewareHandler = async (c, next) => {
+    if (await holds(c.req.header('authorization'))) await next();
+  };
+  app.get('/header', readHeader, answer);
+  app.get('/signature', checkSignature, answer);
   const verification = { iss: issuer, aud: audience, typ: 'at+jwt' };
   // The keys themselves: from `jwks_uri` it would fetch them for every request.
   app.get('/jwk', jwk({ keys: [setup.jwk], alg: ['ES256'], verification }), answer);

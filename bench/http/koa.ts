@@ -5,6 +5,7 @@ import Koa, { type Middleware } from 'koa';
 import koaJwt from 'koa-jwt';
 import { requireServiceAuth } from 'service-auth/koa';
 import { audience, issuer } from '../tokens.ts';
+import { createLimits } from './limits.ts';
 import { order, type Setup } from './routes.ts';
 import { createVerifiers, scope } from './verifiers.ts';
 
@@ -20,6 +21,10 @@ export async function createKoaServer(setup: Setup): Promise<Server> {
   // A KeyObject is what jsonwebtoken below it takes fastest, though the types of koa-jwt do not know it.
   const key = createPublicKey({ key: setup.jwk, format: 'jwk' });
   routes.set('/jwt', koaJwt({ ...rules, secret: key as never }));
+
+  const { isThere, holds } = createLimits(setup);
+  routes.set('/header', (ctx, next) => (isThere(ctx.get('authorization')) ? next() : undefined));
+  routes.set('/signature', async (ctx, next) => (await holds(ctx.get('authorization'))) && next());
 
   const app = new Koa();
   app.use((ctx, next) => routes.get(ctx.path)?.(ctx, next) ?? next());

@@ -20,6 +20,8 @@ const own: readonly Route[] = [
   { name: 'service-auth, 1,000 tokens', path: '/known', credentials: 'known' },
   { name: 'service-auth, every token new', path: '/new', credentials: 'new' },
   { name: 'service-auth, DPoP', path: '/proven', credentials: 'proven' },
+  { name: 'limit: the header read, 1,000 tokens', path: '/header', credentials: 'known' },
+  { name: 'limit: crypto.verify alone, every token new', path: '/signature', credentials: 'new' },
 ];
 
 const peers: Readonly<Record<Framework, readonly (readonly [name: string, path: string])[]>> = {

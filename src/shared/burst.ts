@@ -8,9 +8,9 @@ type Done = (error: Error | null, holds: boolean) => void;
 type Start = (done: Done) => void;
 
 /** How long one turn of the loop may verify by itself. */
-const TURN_MS = 0.5;
-/** A little more than the pool has threads, so that none waits for the loop; the pool serves files and names too. */
-const MOST_AT_ONCE = 6;
+const TURN_MS = 0.25;
+/** Enough that no thread waits for the loop, and few enough for the files and names that the pool serves too. */
+const MOST_AT_ONCE = 16;
 /** With more waiting than this the loop verifies by itself again: that keeps more from coming in. */
 const MOST_WAITING = 1000;
 

@@ -16,8 +16,9 @@ beforeEach(() => endOfTurn());
 
 describe('a turn of the loop', () => {
   it('verifies by itself for a while, and again in the next turn', async () => {
-    expect(isTurnSpent()).toBe(false);
-    expect(isTurnSpent()).toBe(false);
+    // Judged later: the first expectation of a process takes longer than a turn may.
+    const atFirst = [isTurnSpent(), isTurnSpent()];
+    expect(atFirst).toEqual([false, false]);
     passTime();
     expect(isTurnSpent()).toBe(true);
     await Promise.resolve();
@@ -32,7 +33,7 @@ describe('a turn of the loop', () => {
     const dones: Done[] = [];
     const results: Promise<boolean>[] = [];
     while (isTurnSpent()) results.push(verifyInPool((done) => dones.push(done)));
-    expect(results).toHaveLength(1006);
+    expect(results).toHaveLength(1016);
     for (let at = 0; at < dones.length; at++) dones[at]?.(null, true);
     expect(await Promise.all(results)).not.toContain(false);
   });
@@ -42,18 +43,19 @@ describe('the pool', () => {
   it('gets a few at a time, in their order', async () => {
     const started: number[] = [];
     const dones: Done[] = [];
-    const results = Array.from({ length: 20 }, (_, at) =>
+    const order = Array.from({ length: 40 }, (_, at) => at);
+    const results = order.map((at) =>
       verifyInPool((done) => {
         started.push(at);
         dones.push(done);
       }),
     );
-    expect(started).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(started).toEqual(order.slice(0, 16));
     dones[0]?.(null, true);
-    expect(started).toEqual([0, 1, 2, 3, 4, 5, 6]);
-    for (let at = 1; at < 20; at++) dones[at]?.(null, at % 2 === 0);
-    expect(await Promise.all(results)).toEqual(Array.from({ length: 20 }, (_, at) => at % 2 === 0));
-    expect(started).toEqual(Array.from({ length: 20 }, (_, at) => at));
+    expect(started).toEqual(order.slice(0, 17));
+    for (let at = 1; at < 40; at++) dones[at]?.(null, at % 2 === 0);
+    expect(await Promise.all(results)).toEqual(order.map((at) => at % 2 === 0));
+    expect(started).toEqual(order);
   });
 
   it('refuses what it cannot verify', async () => {
