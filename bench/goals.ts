@@ -107,6 +107,15 @@ const goals: readonly Goal[] = [
         ),
     }),
   ),
+  ...['metrics and spans', 'metrics, spans and a log'].map(
+    (what): Goal => ({
+      text: `node:http, 1,000 tokens, ${what}, throughput`,
+      limit: 0.98,
+      bound: 'at least',
+      unit: '× the same without',
+      value: (results) => figure(results, 'telemetry', `service-auth, ${what}`, 'of the same without'),
+    }),
+  ),
   ...[64, 1000].flatMap((tokens) =>
     ['all cores', 'one core'].flatMap((cores): Goal[] => [
       {

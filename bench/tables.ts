@@ -13,6 +13,7 @@ import { outboundFetch, outboundFirst, outboundUndici } from './outbound.ts';
 import { proofs } from './proofs.ts';
 import { replay } from './replay.ts';
 import { bundles, imports } from './size.ts';
+import { telemetry } from './telemetry.ts';
 import { algorithms, uncached } from './uncached.ts';
 
 /** The charts, each a file. */
@@ -90,6 +91,12 @@ export const tables: readonly Table[] = [
         http(framework, isQuick ? { rounds: 2, requests: 300 } : { rounds: 7, requests: 6000 }),
     }),
   ),
+  {
+    name: 'telemetry',
+    chart: 'http',
+    bar: 'CPU us',
+    rows: (isQuick) => telemetry(isQuick ? { rounds: 2, requests: 300 } : { rounds: 15, requests: 6000 }),
+  },
   ...[64, 1000].flatMap((tokens) => [burstTable(tokens, false), burstTable(tokens, true)]),
   { name: 'memory', chart: 'size', bar: 'bytes each', rows: memory },
   { name: 'imports', chart: 'size', bar: 'ms', rows: imports },

@@ -33,6 +33,7 @@ export {
 } from './inbound/protected-resource.ts';
 export type { PublicUrl } from './inbound/public-url.ts';
 export { readRouteSetting } from './inbound/route-setting.ts';
+export { tokenKey } from './inbound/token-key.ts';
 export type { Invalidation } from './inbound/token-verifier.ts';
 export type { TrustedIssuer } from './inbound/trusted-issuers.ts';
 export {
@@ -93,6 +94,8 @@ export {
   federatedAssertion,
   kubernetesServiceAccountToken,
 } from './shared/federated-assertion.ts';
+export type { EventMembers, LimitedLogOptions, LogLevel } from './shared/limited-log.ts';
+export { type EventLogger, type LogFunction, logEvents } from './shared/log-events.ts';
 export type { MaybePromise } from './shared/maybe-async.ts';
 export { createMemoryReplayStore, type MemoryReplayStoreOptions } from './shared/memory-replay-store.ts';
 export { createMemoryTokenStore, type MemoryTokenStoreOptions } from './shared/memory-token-store.ts';
@@ -102,6 +105,6 @@ export { type PrivateKeyJwtOptions, privateKeyJwt } from './shared/private-key-j
 export type { DocumentState } from './shared/remote-document.ts';
 export type { Secret } from './shared/secret.ts';
 export { secretFile } from './shared/secret-file.ts';
-export type { ReplayStore, TextStore, TokenStore } from './shared/stores.ts';
+export type { LimitRequest, LimitStore, ReplayStore, TextStore, TokenStore } from './shared/stores.ts';
 export { tlsClientAuth } from './shared/tls-client-auth.ts';
 export type { AnswerHeaders, Fetch } from './shared/transport.ts';

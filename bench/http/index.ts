@@ -14,7 +14,7 @@ export interface Effort {
   readonly requests: number;
 }
 
-interface Sample extends Answered {
+export interface Sample extends Answered {
   readonly cpuUs: number;
   readonly longestBlockMs: number;
 }
@@ -52,15 +52,25 @@ export async function startPair(name: ServerName): Promise<Pair> {
   };
 }
 
-export async function http(framework: Framework, { rounds, requests }: Effort): Promise<readonly Row[]> {
-  const pair = await startPair(framework);
-  const routes = routesOf(framework);
+/** What each route of a server gave in every round; they take turns. */
+export async function sampleRoutes(
+  name: ServerName,
+  routes: readonly Route[],
+  { rounds, requests }: Effort,
+): Promise<ReadonlyMap<Route, readonly Sample[]>> {
+  const pair = await startPair(name);
   const samples = new Map<Route, Sample[]>(routes.map((route) => [route, []]));
   await inTurns(routes, rounds, async (route, isWarm) => {
     const sample = await pair.sample(route, requests, CONNECTIONS, false);
     if (isWarm) samples.get(route)?.push(sample);
   });
   pair.stop();
+  return samples;
+}
+
+export async function http(framework: Framework, effort: Effort): Promise<readonly Row[]> {
+  const routes = routesOf(framework);
+  const samples = await sampleRoutes(framework, routes, effort);
   const [open] = routes;
   const floor = (open && samples.get(open)) ?? [];
   return routes.map((route) => {

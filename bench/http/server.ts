@@ -10,8 +10,9 @@ import { createHonoServer } from './hono.ts';
 import { createKoaServer } from './koa.ts';
 import { createNodeServer } from './node.ts';
 import type { Framework, Setup } from './routes.ts';
+import { createTelemetryServer } from './telemetry.ts';
 
-export type ServerName = Framework | 'burst';
+export type ServerName = Framework | 'burst' | 'telemetry';
 
 export type ServerQuestion =
   | { readonly do: 'listen'; readonly name: ServerName; readonly jwk: Setup['jwk'] }
@@ -32,6 +33,7 @@ const servers: Readonly<Record<ServerName, (setup: Setup) => Promise<Server>>> =
   Hono: createHonoServer,
   Koa: createKoaServer,
   burst: createBurstServer,
+  telemetry: createTelemetryServer,
 };
 
 const RESOLUTION_MS = 1;

@@ -16,6 +16,7 @@ import { readSeed } from './issuer/seed.ts';
 import { type ChosenStorage, chooseStorage } from './issuer/storage-choice.ts';
 import { issuerUsage } from './issuer/usage.ts';
 import { secretVariable } from './secret-input.ts';
+import { nextStopSignal } from './stop-signal.ts';
 
 /** `service-auth issuer`: runs until SIGINT or SIGTERM, then finishes what is under way. */
 export const issuerCommand = defineCommand({
@@ -73,17 +74,4 @@ function announce({ url, issuer }: IssuerServer, journal: Journal, generatedToke
   const lines = [`service-auth issuer ${issuer.issuer} listening on ${url}`];
   if (generatedToken !== undefined) lines.push(`admin token, shown once: ${generatedToken}`);
   journal.open({ url, issuer: issuer.issuer, pid, adminToken: generatedToken }, lines.join('\n'));
-}
-
-/** The first signal asks for a graceful end; a second one, no longer handled, ends the process at once. */
-function nextStopSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    const stop = (): void => {
-      process.off('SIGINT', stop);
-      process.off('SIGTERM', stop);
-      resolve();
-    };
-    process.on('SIGINT', stop);
-    process.on('SIGTERM', stop);
-  });
 }

@@ -23,6 +23,13 @@ const commands: ReadonlyMap<string, CommandEntry> = new Map([
     },
   ],
   [
+    'gateway',
+    {
+      summary: 'answer for nginx, Traefik or Envoy which requests may pass',
+      load: async () => (await import('./gateway.ts')).gatewayCommand,
+    },
+  ],
+  [
     'services',
     {
       summary: 'create, list, show, update and revoke services of an issuer, rotate their secrets',
@@ -124,8 +131,8 @@ function indented(text: string): string {
 
 // Whoever reads may have enough before the end, as `head` does.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // An issuer is there for others, whoever reads its log.
-  if (process.argv[2] === 'issuer') return;
+  // A server is there for others, whoever reads its log.
+  if (process.argv[2] === 'issuer' || process.argv[2] === 'gateway') return;
   process.exit(error.code === 'EPIPE' ? exitCodes.good : exitCodes.failed);
 });
 // Whom nobody listens to still does what was asked, and ends with its code.

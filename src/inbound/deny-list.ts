@@ -3,7 +3,11 @@ import { ServiceAuthError } from '../errors.ts';
 import type { Caller } from './caller.ts';
 import { tokenKey } from './token-key.ts';
 
-export type Denied = { readonly token: string } | { readonly jti: string } | { readonly clientId: string };
+export type Denied =
+  | { readonly token: string }
+  | { readonly tokenKey: string }
+  | { readonly jti: string }
+  | { readonly clientId: string; readonly issuedUntil?: number | undefined };
 
 export interface DenyList {
   /** Adds an entry that lasts until `expiresAt` (epoch milliseconds) at least. @throws ServiceAuthError `deny_list_full` */
@@ -79,8 +83,10 @@ export function createDenyList(options: DenyListOptions): DenyList {
     add(what, expiresAt = now() + defaultMs) {
       additions++;
       if ('token' in what) put(tokens, tokenKey(what.token), Number.POSITIVE_INFINITY, expiresAt);
+      else if ('tokenKey' in what) put(tokens, what.tokenKey, Number.POSITIVE_INFINITY, expiresAt);
       else if ('jti' in what) put(ids, what.jti, Number.POSITIVE_INFINITY, expiresAt);
-      else put(clients, what.clientId, now() + toleranceMs, expiresAt);
+      // A clock that is ahead must not deny what will be issued.
+      else put(clients, what.clientId, Math.min(what.issuedUntil ?? now(), now()) + toleranceMs, expiresAt);
     },
     denies(caller, token) {
       if (size() === 0) return false;

@@ -23,6 +23,8 @@ export interface IntrospectionAttemptsOptions {
   readonly call: IntrospectionCall;
   /** Where tokens are kept on which the endpoint failed. */
   readonly memory: IntrospectionMemory;
+  /** Where the calls go, as far as that is known. */
+  readonly endpoint: () => string | undefined;
   readonly retries: number;
   readonly negativeCacheSeconds: number;
   readonly now: () => number;
@@ -58,10 +60,11 @@ export function createIntrospectionAttempts(options: IntrospectionAttemptsOption
         breaker.succeeded();
         const active = own(answer, 'active') === true;
         const durationMs = now() - startedAt;
-        emit?.({ type: 'introspection.call', issuer, durationMs, active, attempts: attempt });
+        const endpoint = options.endpoint();
+        emit?.({ type: 'introspection.call', issuer, endpoint, durationMs, active, attempts: attempt });
         return answer;
       }
-      count(answer, hasFailed);
+      count(answer, hasFailed, now() - startedAt);
       hasFailed = true;
       if (attempt > retries || !mayRetry(answer) || isResting() || leftMs() < 1) throw final(token, answer);
       // Full jitter: callers that failed together do not come back together.
@@ -69,13 +72,14 @@ export function createIntrospectionAttempts(options: IntrospectionAttemptsOption
     }
   }
 
-  function count(failure: UnusableAnswer | ServiceAuthError, hasFailed: boolean): void {
+  function count(failure: UnusableAnswer | ServiceAuthError, hasFailed: boolean, durationMs: number): void {
     const { code, message, retryAfterMs } = errorOf(failure);
     if (failure instanceof UnusableAnswer) breaker.passed();
     // A token counts once: none alone may shut the endpoint to all others.
     else if (!hasFailed || isResting()) breaker.failed(retryAfterMs);
     const breakerOpen = breaker.state().state === 'open';
-    emit?.({ type: 'introspection.failed', issuer, code, message, breakerOpen });
+    const endpoint = options.endpoint();
+    emit?.({ type: 'introspection.failed', issuer, endpoint, durationMs, code, message, breakerOpen });
   }
 
   function isResting(): boolean {

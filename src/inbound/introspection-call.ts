@@ -24,6 +24,8 @@ export type IntrospectionCall = (token: string, leftMs: () => number) => Promise
 
 export interface IntrospectionCallOptions extends AnswerRules {
   readonly endpoint: () => MaybePromise<string>;
+  /** Told where each call goes. */
+  readonly onEndpoint?: ((url: string) => void) | undefined;
   readonly clientAuth: ClientAuth;
   readonly transport: Transport;
   /** For each step. */
@@ -82,6 +84,7 @@ export function createIntrospectionCall(options: IntrospectionCallOptions): Intr
   return async (token, leftMs) => {
     const limitMs = (): number => Math.max(Math.ceil(Math.min(timeoutMs, leftMs())), 1);
     const url = await findEndpoint(options.endpoint(), limitMs);
+    options.onEndpoint?.(url);
     try {
       const first = await prepare(token, url, taken, limitMs());
       let answer = await send(first, limitMs());

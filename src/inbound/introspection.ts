@@ -6,6 +6,7 @@ import type { Emit } from '../events.ts';
 import type { CircuitState } from '../shared/circuit-breaker.ts';
 import { createConcurrencyLimit } from '../shared/concurrency-limit.ts';
 import { Fault } from '../shared/fault.ts';
+import { withoutQuery } from '../shared/http.ts';
 import type { JsonObject } from '../shared/json.ts';
 import type { MaybePromise } from '../shared/maybe-async.ts';
 import { createPooledTransport } from '../shared/pooled-transport.ts';
@@ -53,8 +54,15 @@ export function createIntrospector(options: IntrospectorOptions): Introspector {
   const negativeMs = options.negativeCacheSeconds * 1000;
   const shortMs = Math.min(negativeMs, FAILURE_MS);
   const memory = createIntrospectionMemory(issuer, now);
-  const call = createIntrospectionCall({ ...options, transport: createPooledTransport(options.fetch) });
-  const attempts = createIntrospectionAttempts({ ...options, call, memory });
+  let endpoint: string | undefined;
+  const call = createIntrospectionCall({
+    ...options,
+    transport: createPooledTransport(options.fetch),
+    onEndpoint: (url) => {
+      endpoint = withoutQuery(url);
+    },
+  });
+  const attempts = createIntrospectionAttempts({ ...options, call, memory, endpoint: () => endpoint });
   const shared = store && createIntrospectionStore({ ...options, store });
   const limit = createConcurrencyLimit({
     atOnce: MOST_AT_ONCE,

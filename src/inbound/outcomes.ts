@@ -22,43 +22,57 @@ export interface AcceptedOutcome {
 }
 
 export interface Outcomes {
-  accepted(outcome: AcceptedOutcome, cached: boolean): AuthOutcome;
+  accepted(outcome: AcceptedOutcome, cached: boolean, startedAt: StartedAt): AuthOutcome;
   /** 400, 401 or 403; the error stands in the challenge of the scheme that was used. */
-  rejected(fault: Fault, policy: CompiledPolicy, scheme: Scheme | undefined): AuthOutcome;
+  rejected(
+    fault: Fault,
+    policy: CompiledPolicy,
+    scheme: Scheme | undefined,
+    startedAt: StartedAt,
+  ): AuthOutcome;
   /** 503, whatever was thrown: what broke on our side or the issuer's is no fault of the token. */
-  undecided(error: unknown): AuthOutcome;
+  undecided(error: unknown, startedAt: StartedAt): AuthOutcome;
 }
+
+/** By `performance.now()`, which is finer than the clock; undefined where that is not measured. */
+export type StartedAt = number | undefined;
 
 const UNDECIDED_RETRY_MS = 1000;
 
 export function createOutcomes(challenges: ChallengeOptions, emit: Emit | undefined): Outcomes {
   return {
-    accepted(outcome, cached) {
+    accepted(outcome, cached, startedAt) {
       const { issuer, clientId } = outcome.caller;
-      emit?.({ type: 'request.accepted', issuer, clientId, cached });
+      emit?.({ type: 'request.accepted', issuer, clientId, cached, durationMs: since(startedAt) });
       return outcome;
     },
 
-    rejected(fault, policy, scheme) {
+    rejected(fault, policy, scheme, startedAt) {
       const rejection = rejectionOf(fault, challenges, policy.scope, scheme);
       const { step, reason, expected, actual, about } = fault;
       const { status } = rejection;
       const subject = { issuer: about?.issuer, clientId: about?.clientId };
-      emit?.({ type: 'request.rejected', reason, status, step, expected, actual, ...subject });
+      const durationMs = since(startedAt);
+      emit?.({ type: 'request.rejected', reason, status, step, expected, actual, ...subject, durationMs });
       return { ok: false, rejection };
     },
 
-    undecided(error) {
+    undecided(error, startedAt) {
       const {
         reason,
         issuer,
         message,
         retryAfterMs = UNDECIDED_RETRY_MS,
       } = asUndecided(error, 'keys_unavailable', undefined);
-      emit?.({ type: 'request.undecided', reason, issuer, retryAfterMs, message });
+      const durationMs = since(startedAt);
+      emit?.({ type: 'request.undecided', reason, issuer, retryAfterMs, message, durationMs });
       return { ok: false, rejection: undecided(reason, retryAfterMs) };
     },
   };
+}
+
+function since(startedAt: StartedAt): number | undefined {
+  return startedAt === undefined ? undefined : performance.now() - startedAt;
 }
 
 export const closed = (): UndecidedError => new UndecidedError('closed', 'the verifier is closed');

@@ -90,12 +90,13 @@ export function createStatusLists(options: StatusListsOptions): StatusLists {
       load: () => load(uri),
       now,
       minFreshMs: SHORTEST_TTL_MS,
-      onRefreshed: ({ bits, bytes }) => {
+      onRefreshed: ({ bits, bytes }, durationMs) => {
         keep(uri, list, bytes.length);
-        emit?.({ type: 'status_list.refreshed', uri: shownUri, statuses: (bytes.length * 8) / bits });
+        const statuses = (bytes.length * 8) / bits;
+        emit?.({ type: 'status_list.refreshed', uri: shownUri, statuses, durationMs });
       },
-      onFailed: ({ code, message }, retryInMs) =>
-        emit?.({ type: 'status_list.refresh_failed', uri: shownUri, code, message, retryInMs }),
+      onFailed: ({ code, message }, retryInMs, durationMs) =>
+        emit?.({ type: 'status_list.refresh_failed', uri: shownUri, code, message, retryInMs, durationMs }),
     });
     keep(uri, list, 0);
     return list;

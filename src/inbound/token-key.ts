@@ -1,5 +1,5 @@
 /** By what a token is denied. */
-import { decodeBase64url } from '../shared/base64url.ts';
+import { decodeBase64url, encodeBase64url } from '../shared/base64url.ts';
 import { parseJsonObject } from '../shared/json.ts';
 import { nodeCrypto } from '../shared/runtime.ts';
 
@@ -8,12 +8,22 @@ import { nodeCrypto } from '../shared/runtime.ts';
  * that holds as well; of every other token all of its text.
  *
  * One token never has two keys. Where the runtime has no synchronous digest two tokens might share one, and be denied
- * together; none is let in by that.
+ * together; none is let in by that. Then its keys are other than those of runtimes that have one, too.
+ *
+ * @example
+ * ```ts
+ * import { createVerifier, tokenKey } from 'service-auth';
+ *
+ * const verifier = createVerifier();
+ * // What is passed on to other instances is no token.
+ * export const announcement = (token: string) => JSON.stringify({ tokenKey: tokenKey(token) });
+ * export const onAnnouncement = (text: string) => verifier.invalidate(JSON.parse(text));
+ * ```
  */
 export function tokenKey(token: string): string {
   const bytes = new TextEncoder().encode(signedPart(token));
   if (nodeCrypto === undefined) return sum(bytes);
-  return String.fromCharCode(...nodeCrypto.createHash('sha256').update(bytes).digest());
+  return encodeBase64url(nodeCrypto.createHash('sha256').update(bytes).digest());
 }
 
 /** What was signed of a JWS, which is known by its header alone; or the whole text. */

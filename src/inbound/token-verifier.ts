@@ -34,6 +34,8 @@ export interface AcceptedToken {
   readonly binding: Binding | undefined;
   readonly status: StatusCheck | undefined;
   accessTokenHash: string | undefined;
+  /** How many keys were denied when it was last seen not to be among them. */
+  keysDenied: number;
 }
 
 export interface TokenRules extends ClaimRules {
@@ -61,11 +63,32 @@ export interface TokenVerifier {
   invalidate(what: Invalidation): void;
 }
 
-/** What is no longer to be accepted: one token, one `jti`, or all that a client was issued up to now. */
+/**
+ * What is no longer to be accepted: one token, by itself, its `tokenKey` or its `jti`, or all that a client was issued
+ * up to now, or up to a time of the past in epoch milliseconds.
+ */
 export type Invalidation =
   | string
-  | { readonly jti: string; readonly clientId?: never }
-  | { readonly clientId: string; readonly jti?: never };
+  | {
+      readonly tokenKey: string;
+      readonly jti?: never;
+      readonly clientId?: never;
+      readonly issuedUntil?: never;
+    }
+  | {
+      readonly jti: string;
+      readonly tokenKey?: never;
+      readonly clientId?: never;
+      readonly issuedUntil?: never;
+    }
+  | {
+      readonly clientId: string;
+      readonly issuedUntil?: number | undefined;
+      readonly tokenKey?: never;
+      readonly jti?: never;
+    };
+
+const members = ['jti', 'clientId', 'tokenKey', 'issuedUntil'];
 
 /** What introspected tokens have instead of a key. */
 const introspected = Object.freeze({ retired: false, areUsable: () => true });
@@ -73,11 +96,19 @@ const introspected = Object.freeze({ retired: false, areUsable: () => true });
 export function createTokenVerifier(rules: TokenRules): TokenVerifier {
   const { now, cache, denyList, issuers } = rules;
   const jwts = createJwtVerifier(issuers, rules.typ);
+  let keysDenied = 0;
   const opaqueIssuer = [...issuers.values()].find(({ introspector }) => introspector !== undefined);
 
   function find(token: string): AcceptedToken | Fault | undefined {
     const known = cache?.get(token);
     if (known === undefined || known.key.retired || !known.keys.areUsable()) return undefined;
+    if (known.keysDenied !== keysDenied) {
+      if (denyList.denies(known.caller, token)) {
+        cache?.delete(token);
+        return invalidated(known.caller);
+      }
+      known.keysDenied = keysDenied;
+    }
     const time = now();
     if (time < known.usableUntilMs && time >= known.verifiedAtMs) return known;
     if (time >= known.believedUntilMs) return undefined;
@@ -148,6 +179,7 @@ export function createTokenVerifier(rules: TokenRules): TokenVerifier {
       binding,
       status,
       accessTokenHash: undefined,
+      keysDenied,
     };
     cache?.set(token, accepted);
     return accepted;
@@ -168,9 +200,20 @@ export function createTokenVerifier(rules: TokenRules): TokenVerifier {
   function invalidate(what: Invalidation): void {
     const check = new OptionChecker('invalidate');
     if (typeof what !== 'string') {
-      const [member = 'jti', ...more] = Object.keys(check.object('argument', what, ['jti', 'clientId']));
-      if (more.length > 0) check.fail('argument', 'a token, { jti } or { clientId }', what);
-      const value = check.string(member, own({ ...what }, member));
+      const { issuedUntil, ...named } = check.object('argument', what, members);
+      const [member = 'jti', ...more] = Object.keys(named);
+      const isMixed = more.length > 0 || (issuedUntil !== undefined && member !== 'clientId');
+      if (isMixed) check.fail('argument', 'a token, { jti } or { clientId }', what);
+      const value = check.string(member, own(named, member));
+      if (member === 'tokenKey') {
+        // To compare it would take a digest of every cached token: each is asked when it comes again.
+        keysDenied++;
+        denyList.add({ tokenKey: value });
+        return;
+      }
+      if (issuedUntil !== undefined) {
+        check.number('issuedUntil', issuedUntil, 0, Number.MAX_SAFE_INTEGER, 'epoch milliseconds');
+      }
       let expiresAt: number | undefined;
       const matches = (known: AcceptedToken): boolean => {
         const { tokenId, clientId } = known.caller;
@@ -179,7 +222,7 @@ export function createTokenVerifier(rules: TokenRules): TokenVerifier {
         return true;
       };
       cache?.deleteIf(matches);
-      denyList.add(member === 'jti' ? { jti: value } : { clientId: value }, expiresAt);
+      denyList.add(member === 'jti' ? { jti: value } : { clientId: value, issuedUntil }, expiresAt);
       return;
     }
     if (what === '') check.failSecret('token', 'a non-empty string');

@@ -4,7 +4,14 @@ import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
 import type { DocumentState } from '../shared/remote-document.ts';
 import type { Caller } from './caller.ts';
 import { type AuthRequest, areNone, readCredentials, type Scheme } from './credentials.ts';
-import { type AuthOutcome, anonymous, closed, createOutcomes, withNonce } from './outcomes.ts';
+import {
+  type AuthOutcome,
+  anonymous,
+  closed,
+  createOutcomes,
+  type StartedAt,
+  withNonce,
+} from './outcomes.ts';
 import { type CompiledPolicy, compilePolicy, type Policy } from './policy.ts';
 import type { UsedProof } from './sender-constraint.ts';
 import { type AcceptedToken, createTokenVerifier, type Invalidation } from './token-verifier.ts';
@@ -61,7 +68,8 @@ export interface Verifier {
   /**
    * Refuses a token from now on: it itself, by its `jti`, or all that a client was issued up to now.
    *
-   * Known to this verifier alone; other instances must be told too. Lasts until the token expires, or for a day
+   * Known to this verifier alone; other instances must be told too, by `createRedisInvalidations` of
+   * `service-auth/redis` for example, or with the `tokenKey` of a token in its place. Lasts until the token expires, or for a day
    * where its expiry is not known.
    *
    * @throws ServiceAuthError `deny_list_full`
@@ -105,6 +113,7 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
   const { cache, constraint, nonces } = rules;
   const tokens = createTokenVerifier(rules);
   const outcomes = createOutcomes(rules.challenges, rules.emit);
+  const isObserved = rules.emit !== undefined;
   const takesDpop = rules.challenges.schemes.includes('DPoP');
   const issuers = new Set(rules.issuers.keys());
   const compile = (policy: Policy): CompiledPolicy => compilePolicy(policy, issuers, takesDpop);
@@ -122,24 +131,29 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
     if (credentials === undefined || credentials instanceof Fault) {
       if (policy.optional && areNone(credentials)) return anonymous;
       const fault = credentials ?? new Fault('credentials', 'no_credentials', 'an Authorization header');
-      return outcomes.rejected(fault, policy, undefined);
+      return outcomes.rejected(fault, policy, undefined, undefined);
     }
     const { scheme, token } = credentials;
-    return verifyPresented({ token, scheme, policy, request, since: tokens.invalidations() });
+    const since = tokens.invalidations();
+    return verifyPresented({ token, scheme, policy, request, since, startedAt: undefined });
   }
 
   /** The one corridor of every token: verified (or found verified), its binding proven, then judged by the policy. */
   function verifyPresented(presented: Presented): MaybePromise<AuthOutcome> {
     try {
-      if (isClosed) return outcomes.undecided(closed());
+      if (isClosed) return outcomes.undecided(closed(), undefined);
       const known = tokens.find(presented.token);
+      // Not for what takes microseconds: reading the clock is a measurable share of that.
+      if (isObserved && needsTime(known)) presented.startedAt = performance.now();
       const outcome =
         known !== undefined
           ? proveBinding(known, presented, true)
           : andThen(tokens.verify(presented.token), (result) => proveBinding(result, presented, false));
-      return outcome instanceof Promise ? outcome.catch(outcomes.undecided) : outcome;
+      return outcome instanceof Promise
+        ? outcome.catch((error) => outcomes.undecided(error, presented.startedAt))
+        : outcome;
     } catch (error) {
-      return outcomes.undecided(error);
+      return outcomes.undecided(error, presented.startedAt);
     }
   }
 
@@ -148,18 +162,18 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
     presented: Presented,
     cached: boolean,
   ): MaybePromise<AuthOutcome> {
-    const { policy, scheme, request } = presented;
-    if (result instanceof Fault) return outcomes.rejected(result, policy, scheme);
+    const { policy, scheme, request, startedAt } = presented;
+    if (result instanceof Fault) return outcomes.rejected(result, policy, scheme, startedAt);
     const { binding, status } = result;
     // The path of nearly every request: nothing is bound and nothing has a status.
     if (binding === undefined && status === undefined && constraint.allowsUnbound(scheme)) {
       return applyPolicy(result, presented, cached, undefined);
     }
     return andThen(status?.judge(), (fault) => {
-      if (fault !== undefined) return outcomes.rejected(fault, policy, scheme);
+      if (fault !== undefined) return outcomes.rejected(fault, policy, scheme, startedAt);
       return andThen(constraint.check(result, scheme, request), (proof) =>
         proof instanceof Fault
-          ? outcomes.rejected(proof, policy, scheme)
+          ? outcomes.rejected(proof, policy, scheme, startedAt)
           : applyPolicy(result, presented, cached, proof),
       );
     });
@@ -172,27 +186,27 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
     cached: boolean,
     proof: UsedProof | undefined,
   ): MaybePromise<AuthOutcome> {
-    const { policy, scheme, request } = presented;
+    const { policy, scheme, request, startedAt } = presented;
     const { caller } = accepted;
     const fault = policy.judge(caller, request);
     if (fault === undefined && proof === undefined) return accept(accepted, presented, cached);
     return andThen(fault, (late) => {
-      if (late !== undefined) return outcomes.rejected(late, policy, scheme);
+      if (late !== undefined) return outcomes.rejected(late, policy, scheme, startedAt);
       if (proof === undefined) return accept(accepted, presented, cached);
       return andThen(constraint.record(proof, caller, request), (replayed) =>
         replayed === undefined
           ? accept(accepted, presented, cached)
-          : outcomes.rejected(replayed, policy, scheme),
+          : outcomes.rejected(replayed, policy, scheme, startedAt),
       );
     });
   }
 
   /** While something was waited for, the token may have been taken back. */
   function accept(accepted: AcceptedToken, presented: Presented, cached: boolean): AuthOutcome {
-    const { since, token, policy, scheme } = presented;
+    const { since, token, policy, scheme, startedAt } = presented;
     const fault = tokens.invalidations() === since ? undefined : tokens.recheck(accepted, token);
-    if (fault !== undefined) return outcomes.rejected(fault, policy, scheme);
-    return outcomes.accepted(accepted.outcome, cached);
+    if (fault !== undefined) return outcomes.rejected(fault, policy, scheme, startedAt);
+    return outcomes.accepted(accepted.outcome, cached, startedAt);
   }
 
   // The casts give back what `optional` decides at run time: only such a policy lets a request pass without caller.
@@ -207,10 +221,11 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
       // What comes from a queue may be anything.
       if (typeof token !== 'string') {
         const fault = new Fault('credentials', 'malformed_credentials', 'a token as a string', typeof token);
-        return outcomes.rejected(fault, compiled, scheme);
+        return outcomes.rejected(fault, compiled, scheme, undefined);
       }
       const since = tokens.invalidations();
-      return verifyPresented({ token, scheme, policy: compiled, request: undefined, since });
+      const presented = { token, scheme, policy: compiled, request: undefined, since, startedAt: undefined };
+      return verifyPresented(presented);
     },
     async ready() {
       // Async, so that what one throws at once leaves no rejection of another without a listener.
@@ -240,4 +255,11 @@ interface Presented {
   readonly request: AuthRequest | undefined;
   /** How often something had been invalidated when it came. */
   readonly since: number;
+  startedAt: StartedAt;
+}
+
+/** Whether more is asked than memory. */
+function needsTime(known: AcceptedToken | Fault | undefined): boolean {
+  if (known === undefined) return true;
+  return !(known instanceof Fault) && (known.binding !== undefined || known.status !== undefined);
 }

@@ -1,5 +1,5 @@
 import type { EventListener } from '../events.ts';
-import type { CertificateSource } from '../index.ts';
+import type { CertificateSource, LimitStore } from '../index.ts';
 import type { Fetch } from '../shared/transport.ts';
 import type { SigningAlgorithm } from './keys/signing-keys.ts';
 import type { IssuerStorage } from './storage/storage.ts';
@@ -32,6 +32,11 @@ export interface LimitsOptions {
   readonly client?: LimitOptions | false | undefined;
   /** For each address, authenticated or not. @default 30,000 in 60 seconds */
   readonly address?: LimitOptions | false | undefined;
+  /**
+   * Where instances count together; `createRedisLimits` of `service-auth/redis` makes one.
+   * @default the storage
+   */
+  readonly store?: LimitStore | undefined;
 }
 
 /** What an issuer calls itself, where it keeps things, and how its tokens are made. */

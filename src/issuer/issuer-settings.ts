@@ -1,6 +1,6 @@
 /** The options of an issuer, checked and filled in once. */
 import type { EventListener } from '../events.ts';
-import type { CertificateSource } from '../index.ts';
+import type { CertificateSource, LimitStore } from '../index.ts';
 import { isSecureUrl } from '../shared/http.ts';
 import { createIpRanges } from '../shared/ip-range.ts';
 import { OptionChecker } from '../shared/options.ts';
@@ -21,6 +21,8 @@ import type { IssuerStorage } from './storage/storage.ts';
 export interface ResolvedLimits {
   readonly client: LimitOptions | undefined;
   readonly address: LimitOptions | undefined;
+  /** Where instances count together. */
+  readonly store: LimitStore;
 }
 
 export interface IssuerSettings {
@@ -86,7 +88,7 @@ export function resolveIssuerOptions(given: IssuerOptions): IssuerSettings {
     statusLists: check.boolean('statusLists', statusLists),
     statusListTtlSeconds: wholeSeconds(check, 'statusListTtlSeconds', statusListTtlSeconds, 1),
     dpopNonce: check.boolean('dpopNonce', dpopNonce),
-    limits: checkLimits(check, options.limits ?? {}),
+    limits: checkLimits(check, options.limits ?? {}, storage),
     isTrustedProxy:
       options.trustProxy === undefined
         ? () => false
@@ -161,10 +163,18 @@ function checkRotation(check: OptionChecker, value: unknown = 90 * DAY_SECONDS):
   return check.number('keyRotationSeconds', value, 60, LONGEST_ROTATION_SECONDS, 'seconds');
 }
 
-function checkLimits(check: OptionChecker, value: LimitsOptions | false): ResolvedLimits {
-  if (value === false) return Object.freeze({ client: undefined, address: undefined });
-  const given = check.object('limits', value, ['client', 'address']);
-  const limit = (name: keyof LimitsOptions, fallback: number): LimitOptions | undefined => {
+function checkLimits(
+  check: OptionChecker,
+  value: LimitsOptions | false,
+  storage: IssuerStorage,
+): ResolvedLimits {
+  if (value === false) return Object.freeze({ client: undefined, address: undefined, store: storage });
+  const given = check.object('limits', value, ['client', 'address', 'store']);
+  const { store = storage } = given;
+  if (typeof store !== 'object' || store === null || typeof store.takeFromLimit !== 'function') {
+    check.fail('limits.store', 'a store such as that of createRedisLimits()', store);
+  }
+  const limit = (name: 'client' | 'address', fallback: number): LimitOptions | undefined => {
     const option = given[name] ?? { requests: fallback, windowSeconds: 60 };
     if (option === false) return undefined;
     const { requests, windowSeconds } = check.object(`limits.${name}`, option, ['requests', 'windowSeconds']);
@@ -172,7 +182,7 @@ function checkLimits(check: OptionChecker, value: LimitsOptions | false): Resolv
     wholeSeconds(check, `limits.${name}.windowSeconds`, windowSeconds, 1);
     return Object.freeze({ requests: Math.floor(requests), windowSeconds });
   };
-  return Object.freeze({ client: limit('client', 6000), address: limit('address', 30_000) });
+  return Object.freeze({ client: limit('client', 6000), address: limit('address', 30_000), store });
 }
 
 /** RFC 8707 section 2: an absolute URI without fragment. */

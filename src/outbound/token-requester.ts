@@ -46,6 +46,12 @@ interface Attempt {
   readonly skewMs: number;
 }
 
+/** What listeners hear of a request that gave no token. */
+type Failure = Pick<ServiceAuthError, 'code' | 'status' | 'oauthError'>;
+
+/** An injected transport may throw anything. */
+const unexpected: Partial<Failure> = { code: 'network_failed' };
+
 const MOST_REJECTIONS = 1000;
 const REJECTION_PAUSE_MS = 10_000;
 const LONGEST_PAUSE_MS = 60_000;
@@ -143,8 +149,9 @@ export function createTokenRequester(
     const { defaultLifetimeSeconds, fetch } = settings;
     const { form, headers } = attempt;
     const startedAt = now();
+    let failure: Partial<Failure> = unexpected;
     try {
-      return await requestToken({
+      const answer = await requestToken({
         tokenEndpoint: endpoint,
         form,
         headers,
@@ -158,9 +165,23 @@ export function createTokenRequester(
         signal,
         onAnswer: (answered, sentAt) => servers.learn('issuer', new URL(endpoint).origin, answered, sentAt),
       });
+      failure = 'refusal' in answer ? answer.refusal : {};
+      return answer;
+    } catch (error) {
+      if (error instanceof ServiceAuthError) failure = error;
+      throw error;
     } finally {
-      const durationMs = now() - startedAt;
-      emit?.({ type: 'token.requested', clientId, tokenEndpoint: withoutQuery(endpoint), durationMs });
+      const { code, status, oauthError } = failure;
+      emit?.({
+        type: 'token.requested',
+        clientId,
+        tokenEndpoint: withoutQuery(endpoint),
+        grantType: subject.grant,
+        durationMs: now() - startedAt,
+        code,
+        status,
+        oauthError,
+      });
     }
   }
 

@@ -15,7 +15,8 @@ export interface TokenSlotOptions {
   readonly mandatoryMs: number;
   readonly now: () => number;
   readonly random: () => number;
-  readonly onRefreshed: (held: HeldToken, background: boolean) => void;
+  /** `leadMs` is what was left of the token before. */
+  readonly onRefreshed: (held: HeldToken, background: boolean, leadMs: number | undefined) => void;
   readonly onFailed: (error: ServiceAuthError) => void;
   /** Called when a refresh failed and the token goes on serving. */
   readonly onReused: (held: HeldToken) => void;
@@ -138,9 +139,10 @@ export function createTokenSlot(options: TokenSlotOptions): TokenSlot {
       const ahead = Math.min(aheadMs, left / 2) * (1 - 0.2 * random());
       // A token has to arrive in time too: not even a short one is sent in the last tenth of its life.
       const usableUntil = expiresAt - Math.min(mandatoryMs, left / 10);
+      const leadMs = current && current.held.token.expiresAt - obtainedAt;
       current = { held, obtainedAt, refreshAt: Math.floor(expiresAt - ahead), usableUntil };
       failure = undefined;
-      options.onRefreshed(held, background);
+      options.onRefreshed(held, background, leadMs);
       return held;
     } catch (error) {
       throw fail(error, background);

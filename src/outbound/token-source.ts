@@ -98,9 +98,9 @@ export function createTokenSource(settings: TokenClientSettings): TokenSource {
           requester.request(subject, (token) => !fresh && isNewer(token, old)),
           closing.signal,
         ),
-      onRefreshed({ token: { scope, expiresAt } }, background) {
+      onRefreshed({ token: { scope, expiresAt } }, background, leadMs) {
         slots.fill(key, slot);
-        emit?.({ type: 'token.refreshed', clientId, scope, expiresAt, background });
+        emit?.({ type: 'token.refreshed', clientId, scope, expiresAt, background, leadMs });
       },
       onFailed: ({ code, status, oauthError, message }) =>
         emit?.({ type: 'token.refresh_failed', clientId, code, status, oauthError, message }),

@@ -164,13 +164,14 @@ export interface RemoteKeySetOptions {
 export function createRemoteKeySet(options: RemoteKeySetOptions): KeySet {
   const { issuer, algorithms, fetch, now, timeoutMs, emit } = options;
   let latest: ParsedKeySet | undefined;
+  let jwksUri: string | undefined;
 
   async function load(): Promise<{ value: ParsedKeySet; freshMs: number | undefined }> {
     const url = await options.jwksUri();
+    jwksUri = withoutQuery(url);
     const { json, headers } = await getJson(fetch, { url, timeoutMs, now: options.now });
     const set = parseKeySet(await importable(json, algorithms), algorithms, latest);
-    if (set.usable === 0)
-      throw new ServiceAuthError('response_malformed', `${withoutQuery(url)} has no usable key`);
+    if (set.usable === 0) throw new ServiceAuthError('response_malformed', `${jwksUri} has no usable key`);
     for (const [text, key] of latest?.byText ?? []) key.retired = !set.byText.has(text);
     latest = set;
     return { value: set, freshMs: maxAgeMs(headers) };
@@ -179,9 +180,10 @@ export function createRemoteKeySet(options: RemoteKeySetOptions): KeySet {
   const document = createRemoteDocument({
     load,
     now,
-    onRefreshed: ({ usable, ignored }) => emit?.({ type: 'keys.refreshed', issuer, keys: usable, ignored }),
-    onFailed: ({ code, message }, retryInMs) =>
-      emit?.({ type: 'keys.refresh_failed', issuer, code, message, retryInMs }),
+    onRefreshed: ({ usable, ignored }, durationMs) =>
+      emit?.({ type: 'keys.refreshed', issuer, keys: usable, ignored, jwksUri, durationMs }),
+    onFailed: ({ code, message }, retryInMs, durationMs) =>
+      emit?.({ type: 'keys.refresh_failed', issuer, code, message, retryInMs, jwksUri, durationMs }),
     onStale: (ageMs) => emit?.({ type: 'keys.stale', issuer, ageMs }),
   });
 

@@ -28,8 +28,8 @@ export interface RemoteDocumentOptions<T> {
   readonly maxStaleMs?: number;
   /** At least this long between two refreshes that were asked for by `refreshUnlessRecent`. Default 10 seconds. */
   readonly coolDownMs?: number;
-  readonly onRefreshed?: (value: T) => void;
-  readonly onFailed?: (error: ServiceAuthError, retryInMs: number) => void;
+  readonly onRefreshed?: (value: T, durationMs: number) => void;
+  readonly onFailed?: (error: ServiceAuthError, retryInMs: number, durationMs: number) => void;
   /** Called when a refresh failed and a version past its freshness goes on serving, with its age. */
   readonly onStale?: (ageMs: number) => void;
 }
@@ -93,6 +93,7 @@ export function createRemoteDocument<T>(options: RemoteDocumentOptions<T>): Remo
   }
 
   async function attempt(): Promise<T> {
+    const startedAt = now();
     try {
       const { value, freshMs = defaultFreshMs, expiresAt = Number.POSITIVE_INFINITY } = await load();
       const loadedAt = now();
@@ -108,14 +109,14 @@ export function createRemoteDocument<T>(options: RemoteDocumentOptions<T>): Remo
         usableUntil: Math.min(freshUntil + maxStaleMs, expiresAt),
       };
       failure = undefined;
-      options.onRefreshed?.(value);
+      options.onRefreshed?.(value, loadedAt - startedAt);
       return value;
     } catch (cause) {
-      throw fail(cause);
+      throw fail(cause, startedAt);
     }
   }
 
-  function fail(cause: unknown): ServiceAuthError {
+  function fail(cause: unknown, startedAt: number): ServiceAuthError {
     // Anything else that `load` throws is a fault of ours or of an injected transport; it must not reach requests.
     const error =
       cause instanceof ServiceAuthError
@@ -127,7 +128,7 @@ export function createRemoteDocument<T>(options: RemoteDocumentOptions<T>): Remo
     const retryInMs = Math.max(exponential * (0.5 + 0.5 * random()), asked);
     const time = now();
     failure = { error, count, at: time, retryAt: Math.ceil(time + retryInMs) };
-    options.onFailed?.(error, retryInMs);
+    options.onFailed?.(error, retryInMs, time - startedAt);
     if (current !== undefined && time >= current.freshUntil && time < current.usableUntil) {
       options.onStale?.(time - current.loadedAt);
     }

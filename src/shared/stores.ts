@@ -43,3 +43,19 @@ export interface TokenStore extends TextStore {
    */
   lease(key: string, lastsMs: number): MaybePromise<(() => MaybePromise<void>) | undefined>;
 }
+
+export interface LimitRequest {
+  /** Whom and what is counted; any text. */
+  readonly key: string;
+  readonly windowEndsAtMs: number;
+  /** How many the window allows in all. */
+  readonly limit: number;
+  /** How many are asked for at once. */
+  readonly amount: number;
+}
+
+/** Counts what instances let through together. While it throws, or takes longer than a second, each counts alone. */
+export interface LimitStore {
+  /** Takes from a limit that all instances share, and gives how many were left to take: 0 up to `amount`. Atomic. */
+  takeFromLimit(request: LimitRequest): Promise<number>;
+}

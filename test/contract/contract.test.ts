@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createKey } from '../helpers/tokens.ts';
 import { createRoutes } from './routes.ts';
 import { bodyOf, createTable, type Expected, type Keys } from './table.ts';
-import { type Got, type Transport, transports } from './transports.ts';
+import type { Got, Transport } from './transport.ts';
+import { transports } from './transports.ts';
 
 const keys: Keys = {
   es256: await createKey('ES256'),

@@ -11,7 +11,8 @@ import { requireServiceAuth as honoAuth, protectedResource as honoMetadata } fro
 import { requireServiceAuth as koaAuth, protectedResource as koaMetadata } from '../../adapters/koa.ts';
 import { protectedResource as webMetadata, withServiceAuth } from '../../adapters/web.ts';
 import type { ProtectedResourceOptions, Verifier } from '../../src/index.ts';
-import { injected, inProcess, type Listener, overHttp, overServer, type Transport } from './transports.ts';
+import { nestMetadata } from './nest-transports.ts';
+import { injected, inProcess, type Listener, overHttp, overServer, type Transport } from './transport.ts';
 
 export interface MetadataService {
   /** Each is served at its own well-known path. */
@@ -99,4 +100,6 @@ export const metadataTransports: Readonly<Record<string, MakeMetadataTransport>>
     return { send: transport.send, close: () => app.close() };
   },
   'fastify, inject': async (service) => injected(await fastifyApp(service)),
+  'nest on express': ({ documents, verifier }) => nestMetadata(documents, verifier, 'express', letIn),
+  'nest on fastify': ({ documents, verifier }) => nestMetadata(documents, verifier, 'fastify', letIn),
 };

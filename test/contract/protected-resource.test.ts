@@ -6,7 +6,7 @@ import { createDpopClient, hashOf } from '../helpers/dpop.ts';
 import { audience, createKey, issuer, mint, nowMs, nowSeconds } from '../helpers/tokens.ts';
 import { letIn, metadataTransports } from './metadata-transports.ts';
 import { metadataUrl, publicUrl } from './routes.ts';
-import type { Got, Sent, Transport } from './transports.ts';
+import type { Got, Sent, Transport } from './transport.ts';
 
 const key = await createKey('ES256');
 const client = await createDpopClient();

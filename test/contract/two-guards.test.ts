@@ -15,7 +15,7 @@ import { createMemoryReplayStore, createVerifier, type ReplayStore, type Verifie
 import { createDpopClient, hashOf } from '../helpers/dpop.ts';
 import { audience, createKey, issuer, mint, nowMs } from '../helpers/tokens.ts';
 import { publicUrl } from './routes.ts';
-import { injected, inProcess, type Listener, overHttp, overServer, type Transport } from './transports.ts';
+import { injected, inProcess, type Listener, overHttp, overServer, type Transport } from './transport.ts';
 
 const key = await createKey('ES256');
 const client = await createDpopClient();

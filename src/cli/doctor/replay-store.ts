@@ -53,7 +53,7 @@ function judge(answers: readonly RecordAnswer[], other: RecordAnswer): Findings 
 }
 
 /** The store that a module exports, as `replayStore` or as its default; or a function that makes one. */
-async function loadStore(path: string): Promise<{ store: ReplayStore; close: () => Promise<void> }> {
+export async function loadStore(path: string): Promise<{ store: ReplayStore; close: () => Promise<void> }> {
   let module: Record<string, unknown>;
   try {
     module = await import(pathToFileURL(resolve(path)).href);

@@ -82,7 +82,8 @@ export function createNodeServer(
       if (count > MAX_PIPELINED) return tooMany();
       const isProbe = closing !== undefined && new URL(request.url).pathname === '/readyz';
       const response = isProbe ? problem(503, 'the server is closing') : await handler(request, connection);
-      if (!server.listening) outgoing.shouldKeepAlive = false;
+      // While it drains, so that no connection is idle at the end: a request just sent on one would be lost.
+      if (closing !== undefined) outgoing.shouldKeepAlive = false;
       return response;
     }).finally(() => countUnderWay(socket, -1));
   });

@@ -3,9 +3,9 @@
  * so that together they never let more through, and few requests wait for a write.
  */
 import { LRUCache } from 'lru-cache';
+import type { LimitStore } from '../../shared/stores.ts';
 import type { LimitOptions } from '../issuer-options.ts';
 import { inTime } from '../storage/in-time.ts';
-import type { IssuerStorage } from '../storage/storage.ts';
 
 export type LimitName = 'client' | 'address';
 
@@ -27,7 +27,7 @@ export interface Limiter {
 export interface LimiterOptions {
   readonly name: LimitName;
   readonly policy: LimitOptions;
-  readonly storage: Pick<IssuerStorage, 'takeFromLimit'>;
+  readonly storage: LimitStore;
   readonly now: () => number;
   /**
    * How many an instance lets through in each window before it asks the storage: a flood of made-up keys then costs no

@@ -23,7 +23,7 @@ export function createLimits(settings: IssuerSettings, emit: Emit | undefined): 
   const address = limiter('address');
 
   function limiter(name: LimitName): Limiter | undefined {
-    const { limits, storage, now } = settings;
+    const { limits, now } = settings;
     const policy = limits[name];
     const onFailure = (error: unknown): void => {
       const errorName = error instanceof Error ? error.name : typeof error;
@@ -32,7 +32,7 @@ export function createLimits(settings: IssuerSettings, emit: Emit | undefined): 
     if (policy === undefined) return undefined;
     // Addresses are anybody's to make up, clients are not.
     const uncounted = name === 'address' ? partOf(policy) : 0;
-    return createLimiter({ name, policy, storage, now, onFailure, uncounted });
+    return createLimiter({ name, policy, storage: limits.store, now, onFailure, uncounted });
   }
 
   return {

@@ -1,6 +1,7 @@
 /**
  * What a database has to do for the issuer. Small on purpose: each function is one statement or one short transaction.
  */
+import type { LimitStore } from '../../shared/stores.ts';
 import type {
   AuditEntry,
   IdempotentCreate,
@@ -53,23 +54,13 @@ export interface StatusReservation {
   readonly expiresAtMs: number;
 }
 
-export interface LimitRequest {
-  /** Whom and what is counted. */
-  readonly key: string;
-  readonly windowEndsAtMs: number;
-  /** How many the window allows in all. */
-  readonly limit: number;
-  /** How many are asked for at once. */
-  readonly amount: number;
-}
-
 /**
  * Where the issuer keeps what must outlive a request.
  *
  * What a function has acknowledged is durable and seen by every later call, also of other instances. A change and its
  * audit entry are made together or not at all.
  */
-export interface IssuerStorage {
+export interface IssuerStorage extends LimitStore {
   /** Whether what is stored outlives the process; the issuer then insists on a `secretKey` that does too. */
   readonly durable: boolean;
 
@@ -133,8 +124,6 @@ export interface IssuerStorage {
    * until it is deleted. Atomic.
    */
   useOnce(name: string, expiresAtMs: number): Promise<boolean>;
-  /** Takes from a limit that all instances share, and gives how many were left to take: 0 up to `amount`. Atomic. */
-  takeFromLimit(request: LimitRequest): Promise<number>;
 
   /** All signing keys in the order in which they were added. */
   listSigningKeys(): Promise<readonly StoredSigningKey[]>;

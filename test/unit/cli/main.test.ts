@@ -15,7 +15,7 @@ describe('service-auth', () => {
     const { code, stdout } = await program.run(args);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^Usage: service-auth <command>/);
-    for (const name of ['issuer', 'services', 'token', 'call', 'inspect', 'doctor', 'Exit codes']) {
+    for (const name of ['issuer', 'services', 'token', 'call', 'inspect', 'doctor', 'gateway', 'Exit codes']) {
       expect(stdout).toContain(name);
     }
   });
@@ -52,6 +52,7 @@ describe('service-auth', () => {
     ['call'],
     ['inspect'],
     ['doctor'],
+    ['gateway'],
   ])('%s %s --help shows its options and exit codes', async (...words) => {
     const { code, stdout, stderr } = await program.run([...words, '--help']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });

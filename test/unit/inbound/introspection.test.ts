@@ -78,7 +78,14 @@ describe('the answer', () => {
     const harness = createHarness(stub.url);
     expect(await ask(harness)).toEqual({ claims: active, believedUntilMs: nowMs + 30_000 });
     expect(harness.events).toEqual([
-      { type: 'introspection.call', issuer, durationMs: 0, active: true, attempts: 1 },
+      {
+        type: 'introspection.call',
+        issuer,
+        endpoint: stub.url,
+        durationMs: 0,
+        active: true,
+        attempts: 1,
+      },
     ]);
   });
 

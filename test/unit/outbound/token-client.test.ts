@@ -399,7 +399,11 @@ describe('threat 25: failure crashes nothing, poisons nothing for ever', () => {
         type: 'token.requested',
         clientId: 'billing',
         tokenEndpoint: server.tokenEndpoint,
+        grantType: 'client_credentials',
         durationMs: 0,
+        code: 'unexpected_status',
+        status: 503,
+        oauthError: 'server_error',
         at: clock.now(),
       },
       {

@@ -153,7 +153,7 @@ describe('failures', () => {
     fails();
     const onFailed = vi.fn();
     await expect(make({ onFailed }).read()).rejects.toThrow();
-    expect(onFailed).toHaveBeenCalledExactlyOnceWith(down, 1000);
+    expect(onFailed).toHaveBeenCalledExactlyOnceWith(down, 1000, 0);
   });
 });
 

@@ -229,6 +229,21 @@ describe('the end', () => {
     await expect(status('/healthz')).rejects.toThrow();
   });
 
+  it('leaves no connection idle that a client may just be using again', async () => {
+    const { server, port } = await serve(async () => json({ ok: true }));
+    const { socket, text, ended } = open(port);
+    const ask = async (answers: number): Promise<void> => {
+      socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+      while (text().split('HTTP/1.1 200').length <= answers) await once(socket, 'data');
+    };
+    await ask(1);
+    expect(text()).toMatch(/^connection: keep-alive\r$/im);
+    const closing = server.close(300);
+    await ask(2);
+    expect(text()).toMatch(/^connection: close\r$/im);
+    await Promise.all([ended, closing]);
+  });
+
   it('is the same for everybody who asks for it', async () => {
     const { server } = await serve(form);
     expect(server.close(0)).toBe(server.close(0));
