@@ -1,56 +1,83 @@
 /** A committed set of ratios, which later runs on any machine are compared with: a guard against getting slower. */
-import { readFileSync, writeFileSync } from 'node:fs';
-import type { Result } from './results.ts';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Effort } from './harness.ts';
+import { manyAtOnce } from './judging.ts';
+import { type Result, roleOf } from './results.ts';
+import type { Guard, Table } from './tables.ts';
 
-const file = 'bench/baseline.json';
+const file = fileURLToPath(new URL('baseline.json', import.meta.url));
 
-/** What hardly depends on the machine, how many times its baseline it may become, and by what it may move besides. */
-const guarded: Readonly<Record<string, { readonly factor: number; readonly slack: number }>> = {
-  'times the floor': { factor: 1.5, slack: 0.3 },
-  'CPU of the open route': { factor: 1.5, slack: 0.3 },
-  'bytes each': { factor: 1.3, slack: 100 },
-  'kB gzipped': { factor: 1.15, slack: 0.5 },
-  'token requests': { factor: 1, slack: 0 },
-  calls: { factor: 1, slack: 0 },
+/** How far a time may grow, given as a multiple of its floor. */
+const bounds: Readonly<Record<Guard, (before: number) => number>> = {
+  // Three times the overhead is caught, twice is noise; below a twentieth of the floor all is.
+  overhead: (before) => Math.max(1 + (before - 1) * 2.5, before + 0.05),
+  ratio: (before) => before * 1.5 + 0.3,
+  unsteady: (before) => before * 3,
 };
 
-/** Where the floor takes less than a microsecond, and whatever else the machine does weighs most. */
-const unsteady = /^(cached|introspection, hit|growth, policies|growth, tokens)/;
-const UNSTEADY_FACTOR = 3;
+/** What hardly depends on the machine besides, and what it may become. */
+const sizes: Readonly<Record<string, (before: number) => number>> = {
+  'CPU of the open route': bounds.ratio,
+  'bytes each': (before) => before * 1.3 + 100,
+  'kB gzipped': (before) => before * 1.15 + 0.5,
+  'token requests': (before) => before,
+  calls: (before) => before,
+};
 
-/** By table, row and figure. */
-type Baseline = Readonly<Record<string, number>>;
-
-export function writeBaseline(results: readonly Result[]): void {
-  writeFileSync(file, `${JSON.stringify(guardedFigures(results), null, 2)}\n`);
+interface Entry {
+  readonly effort: Effort;
+  /** By row and column. */
+  readonly figures: Readonly<Record<string, number>>;
 }
 
-/** What moved further than it may, in words; nothing where all is well. */
-export function compareWithBaseline(results: readonly Result[]): readonly string[] {
-  const baseline: Baseline = JSON.parse(readFileSync(file, 'utf8'));
-  const measured = guardedFigures(results);
-  const tables = new Set(results.map(({ table }) => table));
-  return Object.entries(baseline).flatMap(([key, before]) => {
-    const [table = '', , column = ''] = key.split(' | ');
-    if (!tables.has(table)) return [];
-    const now = measured[key];
-    if (now === undefined) return [`${key}: no longer measured, was ${before}`];
-    const { factor, slack } = guarded[column] ?? { factor: 1, slack: 0 };
-    const most = before * (unsteady.test(table) ? UNSTEADY_FACTOR : factor) + slack;
-    return now <= most ? [] : [`${key}: ${now}, was ${before}, may be ${most.toFixed(2)}`];
+/** By table. */
+type Baseline = Readonly<Record<string, Entry>>;
+
+/** Something that is slower, or larger, than it may be. */
+export interface Moved {
+  readonly what: string;
+  readonly text: string;
+}
+
+/** Replaces these tables and leaves the others as they were. */
+export function writeBaseline(results: readonly Result[], effort: Effort): void {
+  const measured = results.map((result) => [result.table, { effort, figures: guardedFigures(result) }]);
+  const merged = { ...readBaseline(), ...Object.fromEntries(measured) };
+  writeFileSync(file, `${JSON.stringify(merged, null, 2)}\n`);
+}
+
+/** What moved further than it may, or why that cannot be told. */
+export function compareWithBaseline(table: Table, result: Result, effort: Effort): readonly Moved[] | string {
+  const entry = readBaseline()[table.name];
+  if (entry === undefined) return 'not in the baseline';
+  if (table.isSized === true && entry.effort !== effort) {
+    return `not compared: its figures depend on how much is measured, and the baseline comes from a ${entry.effort} run`;
+  }
+  const measured = guardedFigures(result);
+  return Object.entries(entry.figures).flatMap(([what, before]) => {
+    const [, column = ''] = what.split(' | ');
+    const most = (sizes[column] ?? bounds[table.guard ?? 'ratio'])(before);
+    const now = measured[what];
+    if (now === undefined) return [{ what, text: `${table.name} | ${what}: no longer measured` }];
+    const text = `${table.name} | ${what}: ${now}, was ${before}, may be ${most.toFixed(2)}`;
+    return now <= most ? [] : [{ what, text }];
   });
 }
 
-/** Of our own rows alone: what peers cost is theirs. */
-function guardedFigures(results: readonly Result[]): Baseline {
-  const entries = results.flatMap(({ table, rows }) =>
-    rows
-      .filter(({ name }) => name.startsWith('service-auth'))
-      .flatMap(({ name, figures }) =>
-        Object.entries(figures)
-          .filter(([column, value]) => Object.hasOwn(guarded, column) && Number.isFinite(value))
-          .map(([column, value]) => [`${table} | ${name} | ${column}`, Number(value.toFixed(3))]),
-      ),
-  );
+function readBaseline(): Baseline {
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
+}
+
+/** Of our own rows alone, what peers cost is theirs; and of those that do not depend on the number of cores. */
+function guardedFigures({ rows }: Result): Readonly<Record<string, number>> {
+  const entries = rows
+    .filter(({ name }) => roleOf(name) === 'own' && !name.endsWith(manyAtOnce))
+    .flatMap(({ name, figures }) =>
+      Object.entries(figures)
+        .filter(([column]) => column === 'times the floor' || Object.hasOwn(sizes, column))
+        .filter(([, value]) => Number.isFinite(value))
+        .map(([column, value]) => [`${name} | ${column}`, Number(value.toFixed(3))]),
+    );
   return Object.fromEntries(entries);
 }

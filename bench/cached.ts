@@ -1,7 +1,7 @@
 /** Verification of tokens seen before, on fresh strings, as every request brings one. */
 import { createVerifier as createFastJwtVerifier } from 'fast-jwt';
 import { createVerifier } from 'service-auth';
-import type { Contender } from './harness.ts';
+import { type Contender, must } from './harness.ts';
 import { audience, createSigner, issuer } from './tokens.ts';
 
 const KEPT = 200_000;
@@ -32,9 +32,7 @@ export async function cached(distinct: number): Promise<readonly Contender[]> {
   const fastJwt = (name: string, check: (token: string) => unknown): Contender => ({
     name,
     run: (from, count) => {
-      for (let at = from; at < from + count; at++) {
-        if (check(header(at).slice(7)) === undefined) throw new Error('a cached token was refused');
-      }
+      for (let at = from; at < from + count; at++) must(check(header(at).slice(7)) !== undefined);
     },
   });
 
@@ -55,7 +53,7 @@ export async function cached(distinct: number): Promise<readonly Contender[]> {
         for (let at = from; at < from + count; at++) {
           request.headers.value = header(at);
           const outcome = guard(request);
-          if (outcome instanceof Promise || !outcome.ok) throw new Error('a cached token was refused');
+          must(!(outcome instanceof Promise) && outcome.ok);
         }
       },
     },

@@ -10,9 +10,11 @@ export interface Child {
   stop(): void;
 }
 
-/** Starts a file of this folder. It does not hold this process, and ends with it. */
-export function startChild(file: string, args: readonly string[] = []): Child {
-  const child = fork(fileURLToPath(new URL(file, import.meta.url)), args);
+/** Starts a file of this folder as in production. It does not hold this process, and ends with it. */
+export function startChild(file: string): Child {
+  const child = fork(fileURLToPath(new URL(file, import.meta.url)), {
+    env: { ...process.env, NODE_ENV: 'production' },
+  });
   child.unref();
   child.channel?.unref();
   return {

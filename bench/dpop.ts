@@ -8,14 +8,16 @@ import {
   type JWTVerifyGetKey,
   jwtVerify,
 } from 'jose';
+import * as oauth from 'oauth4webapi';
 import { createMemoryReplayStore, createVerifier } from 'service-auth';
-import { batchOf, type Contender, fresh } from './harness.ts';
+import { batchOf, type Contender, fresh, must } from './harness.ts';
+import { awaiting, judging } from './judging.ts';
 import { audience, createClient, createSigner, issuer } from './tokens.ts';
 
 const host = 'orders.example';
 const path = '/orders/4711';
 const url = `https://${host}${path}`;
-const now = Date.now();
+const proofOfTheBenchmark = 'a proof of the benchmark';
 
 /** A client and its bound token. */
 interface Bound {
@@ -39,7 +41,7 @@ export async function dpop(): Promise<readonly Contender[]> {
     jwks: { keys: [signer.jwk] },
     prove: () => prove('GET', url, token),
   };
-  return [floor(client), await ours(client), ...jose(client), ...(await oauth4webapi(client))];
+  return [floor(client), ...ours(client), ...jose(client), ...viaOauth4webapi(client)];
 }
 
 /** The proof's signature and the token's hash, which no one can do without who knows the key but not the token. */
@@ -56,14 +58,15 @@ function floor({ token, publicKey, prove }: Bound): Contender {
     prepare: batch.prepare,
     run: (from, count) => {
       for (const [data, signature] of batch.items.slice(from, from + count)) {
-        must(verify('SHA256', data, key, signature) && hash('sha256', bytes, 'buffer').length === 32);
+        const holds = verify('SHA256', data, key, signature);
+        must(holds && hash('sha256', bytes, 'buffer').length === 32, proofOfTheBenchmark);
       }
     },
   };
 }
 
 /** As a server of `node:http` gives a request: the path, and the host in its header. */
-async function ours({ token, jwks, prove }: Bound): Promise<Contender> {
+function ours({ token, jwks, prove }: Bound): readonly Contender[] {
   const verifier = createVerifier({
     issuer: { issuer, jwks },
     audience,
@@ -79,17 +82,7 @@ async function ours({ token, jwks, prove }: Bound): Promise<Contender> {
     ]);
     return { method: 'GET', url: fresh(path), connection, headers };
   });
-  return {
-    name: 'service-auth, whole authenticate',
-    prepare: batch.prepare,
-    run: async (from, count) => {
-      for (const request of batch.items.slice(from, from + count)) {
-        const outcome = guard(request);
-        // A turn of the loop that has verified enough leaves the rest to the pool.
-        must(outcome instanceof Promise ? (await outcome).ok : outcome.ok);
-      }
-    },
-  };
+  return judging('service-auth, whole authenticate', batch, guard);
 }
 
 /** What programs put together themselves; no one keeps the used proofs here. */
@@ -106,57 +99,30 @@ function jose({ token, jkt, jwks, prove }: Bound): readonly Contender[] {
       requiredClaims: ['jti'],
     });
     const { htm, htu, ath } = payload;
-    must(htm === 'GET' && htu === url);
-    must(ath === createHash('sha256').update(given).digest('base64url'));
-    must((await calculateJwkThumbprint(protectedHeader.jwk ?? {})) === jkt);
+    must(htm === 'GET' && htu === url, proofOfTheBenchmark);
+    must(ath === createHash('sha256').update(given).digest('base64url'), proofOfTheBenchmark);
+    must((await calculateJwkThumbprint(protectedHeader.jwk ?? {})) === jkt, proofOfTheBenchmark);
   };
   const batch = batchOf(() => ({ proof: prove(), token: fresh(token) }));
   return [
-    {
-      name: 'jose, the proof alone',
-      prepare: batch.prepare,
-      run: async (from, count) => {
-        for (const request of batch.items.slice(from, from + count))
-          await checkProof(request.proof, request.token);
-      },
-    },
-    {
-      name: 'jose, token and proof',
-      prepare: batch.prepare,
-      run: async (from, count) => {
-        for (const request of batch.items.slice(from, from + count)) {
-          await checkToken(request.token);
-          await checkProof(request.proof, request.token);
-        }
-      },
-    },
+    ...awaiting('jose, the proof alone', batch, (request) => checkProof(request.proof, request.token)),
+    ...awaiting('jose, token and proof', batch, async (request) => {
+      await checkToken(request.token);
+      await checkProof(request.proof, request.token);
+    }),
   ];
 }
 
-async function oauth4webapi({ token, jwks, prove }: Bound): Promise<readonly Contender[]> {
-  const oauth = await import('oauth4webapi').catch(() => undefined);
-  if (oauth === undefined) return [];
+function viaOauth4webapi({ token, jwks, prove }: Bound): readonly Contender[] {
   const server = { issuer, jwks_uri: `${issuer}/jwks` };
   const options = {
     requireDPoP: true,
-    [oauth.jwksCache]: { jwks: { keys: [...jwks.keys] as never }, uat: Math.floor(now / 1000) },
+    [oauth.jwksCache]: { jwks: { keys: [...jwks.keys] as never }, uat: Math.floor(Date.now() / 1000) },
   };
   const batch = batchOf(
     () => new Request(url, { headers: { authorization: `DPoP ${token}`, dpop: prove() } }),
   );
-  return [
-    {
-      name: 'oauth4webapi, validateJwtAccessToken',
-      prepare: batch.prepare,
-      run: async (from, count) => {
-        for (const request of batch.items.slice(from, from + count)) {
-          must((await oauth.validateJwtAccessToken(server, request, audience, options)) !== undefined);
-        }
-      },
-    },
-  ];
-}
-
-function must(holds: boolean): void {
-  if (!holds) throw new Error('a proof of the benchmark was refused');
+  return awaiting('oauth4webapi, validateJwtAccessToken', batch, async (request) =>
+    oauth.validateJwtAccessToken(server, request, audience, options),
+  );
 }

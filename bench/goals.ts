@@ -1,12 +1,14 @@
 /** What is to be reached, and whether the results reach it. */
+import { manyAtOnce } from './judging.ts';
 import { line, show } from './markdown.ts';
-import { figure, type Result } from './results.ts';
+import { type Read, reasonFor } from './reasons.ts';
+import { figure, type Result, roleOf } from './results.ts';
 
 interface Goal {
   readonly text: string;
   readonly limit: number;
   /** @default 'at most' */
-  readonly bound?: 'at least';
+  readonly bound?: 'at most' | 'at least';
   readonly unit: string;
   /** Undefined where it was not measured. */
   readonly value: (results: readonly Result[]) => number | undefined;
@@ -40,6 +42,22 @@ const goals: readonly Goal[] = [
       value: (results) => againstBest(results, `uncached ${algorithm}`, 'us', 'service-auth', Math.min),
     }),
   ),
+  ...Object.keys(uncachedLimits).map(
+    (algorithm): Goal => ({
+      text: `Uncached, ${algorithm}, 64 at once, against the best peer`,
+      limit: 1,
+      unit: '× the best peer',
+      value: (results) =>
+        againstBest(
+          results,
+          `uncached ${algorithm}`,
+          'us',
+          `service-auth${manyAtOnce}`,
+          Math.min,
+          manyAtOnce,
+        ),
+    }),
+  ),
   {
     text: 'Cached, 1,000 tokens, whole `authenticate`, over making the string',
     limit: 0.7,
@@ -47,7 +65,7 @@ const goals: readonly Goal[] = [
     value: of('cached 1000', 'service-auth', 'us over the floor'),
   },
   {
-    text: 'Cached, 1,000 tokens, against the cache of fast-jwt',
+    text: 'Cached, 1,000 tokens, against the cache of fast-jwt with its default key',
     limit: 6,
     bound: 'at least',
     unit: '× as fast',
@@ -119,25 +137,23 @@ const goals: readonly Goal[] = [
   ...[64, 1000].flatMap((tokens) =>
     ['all cores', 'one core'].flatMap((cores): Goal[] => [
       {
-        text: `Burst of ${tokens}, ${cores}, loop blocked beyond the open route`,
+        text: `Burst of ${tokens}, ${cores}, verified in one turn of the loop`,
         limit: 1,
         unit: 'ms',
-        value: (results) => {
-          const column = 'loop blocked, ms at most';
-          const table = `burst of ${tokens}, ${cores}`;
-          const own = figure(results, table, 'service-auth', column);
-          const open = figure(results, table, 'floor', column);
-          return own === undefined || open === undefined ? undefined : own - open;
-        },
+        value: of(
+          `burst of ${tokens}, ${cores}`,
+          'service-auth',
+          'verified in one turn, ms (median of maxima)',
+        ),
       },
       {
         text: `Burst of ${tokens}, ${cores}, p99`,
         limit: 1,
-        unit: '× that of jose, all in the pool',
+        unit: '× that of `crypto.verify` alone in the pool',
         value: (results) =>
           quotient(
             figure(results, `burst of ${tokens}, ${cores}`, 'service-auth', 'p99 ms'),
-            figure(results, `burst of ${tokens}, ${cores}`, 'jose, all in the pool', 'p99 ms'),
+            figure(results, `burst of ${tokens}, ${cores}`, 'crypto.verify, all in the pool', 'p99 ms'),
           ),
       },
     ]),
@@ -174,7 +190,7 @@ const goals: readonly Goal[] = [
     (name): Goal => ({
       text: `1,000 first calls at once, \`${name}\``,
       limit: 1,
-      unit: 'token requests',
+      unit: 'token request',
       value: of('outbound, first calls', name, 'token requests'),
     }),
   ),
@@ -187,7 +203,7 @@ const goals: readonly Goal[] = [
   {
     text: '1,000 requests at once with one new opaque token',
     limit: 1,
-    unit: 'calls',
+    unit: 'call',
     value: of('introspection, one token', 'service-auth', 'calls'),
   },
   {
@@ -227,18 +243,51 @@ const goals: readonly Goal[] = [
   ),
 ];
 
+/** How many of the goals that were measured are reached. */
+export function countGoals(results: readonly Result[]): {
+  readonly reached: number;
+  readonly measured: number;
+} {
+  const verdicts = goals
+    .map((goal) => judge(goal, results).isMissed)
+    .filter((missed) => missed !== undefined);
+  return { reached: verdicts.filter((missed) => !missed).length, measured: verdicts.length };
+}
+
+/** The goals as a table, and below it why those are missed that are. */
 export function renderGoals(results: readonly Result[]): string {
-  const rows = goals.map(({ text, limit, bound = 'at most', unit, value }) => {
-    const measured = value(results);
-    const goal = `${bound} ${show(limit)} ${unit}`;
-    if (measured === undefined) return line([text, goal, '–', 'not measured']);
-    const isReached = bound === 'at most' ? measured <= limit : measured >= limit;
-    const off = Math.abs(measured / limit - 1) * 100;
-    return line([text, goal, show(measured), isReached ? 'reached' : `**missed by ${off.toFixed(0)} %**`]);
-  });
-  return [line(['What to reach', 'Goal', 'Measured', '']), line(['---', '---', '---:', '---']), ...rows].join(
-    '\n',
-  );
+  const judged = goals.map((goal) => judge(goal, results));
+  const missed = judged.filter(({ isMissed }) => isMissed);
+  const { reached, measured } = countGoals(results);
+  return [
+    `${reached} of ${measured} reached.\n`,
+    line(['What to reach', 'Goal', 'Measured', '']),
+    line(['---', '---', '---:', '---']),
+    ...judged.map(({ cells }) => line(cells)),
+    ...(missed.length > 0 ? ['\nWhat is missed, and why:\n'] : []),
+    ...missed.map(({ text }) => `- **${text}**: ${reasonFor(text, reader(results)) ?? 'not explained yet.'}`),
+  ].join('\n');
+}
+
+interface Judged {
+  readonly text: string;
+  readonly cells: readonly string[];
+  /** Undefined where it was not measured. */
+  readonly isMissed: boolean | undefined;
+}
+
+function judge({ text, limit, bound = 'at most', unit, value }: Goal, results: readonly Result[]): Judged {
+  const measured = value(results);
+  const goal = `${bound} ${show(limit)} ${unit}`;
+  if (measured === undefined) return { text, cells: [text, goal, '–', 'not measured'], isMissed: undefined };
+  const isMissed = bound === 'at most' ? measured > limit : measured < limit;
+  const off = Math.abs(measured / limit - 1) * 100;
+  const verdict = isMissed ? `**missed by ${off.toFixed(0)} %**` : 'reached';
+  return { text, cells: [text, goal, show(measured), verdict], isMissed };
+}
+
+function reader(results: readonly Result[]): Read {
+  return (table, row, column) => show(figure(results, table, row, column));
 }
 
 function quotient(one: number | undefined, other: number | undefined): number | undefined {
@@ -256,7 +305,9 @@ function againstBest(
 ): number | undefined {
   const rows = results.find((result) => result.table === table)?.rows ?? [];
   const peers = rows
-    .filter(({ name }) => !/^(floor|limit|service-auth)/.test(name) && name.endsWith(ending))
+    .filter(({ name }) => roleOf(name) === 'peer' && name.endsWith(ending))
+    // What both cores do together is compared with its like.
+    .filter(({ name }) => name.endsWith(manyAtOnce) === ending.endsWith(manyAtOnce))
     .map(({ figures }) => figures[column] ?? Number.NaN);
   if (peers.length === 0) return undefined;
   return quotient(figure(results, table, own, column), best(...peers));

@@ -1,6 +1,7 @@
 /** The same work with ever more issuers, keys, policies and tokens: what one operation costs must hardly change. */
 import { createVerifier, type Guard, type TrustedIssuer } from 'service-auth';
-import type { Contender } from './harness.ts';
+import { type Contender, must } from './harness.ts';
+import { judging } from './judging.ts';
 import { audience, createSigner, issuer, type Signer } from './tokens.ts';
 
 const tens = [1, 10, 100, 1000];
@@ -31,15 +32,8 @@ export async function growthOfKeys(operations: number): Promise<readonly Contend
 
 function verifying(name: string, issuers: readonly TrustedIssuer[], tokens: readonly string[]): Contender {
   const verifier = createVerifier({ issuer: issuers, audience, cache: false });
-  return {
-    name,
-    run: async (from, count) => {
-      for (const token of tokens.slice(from, from + count)) {
-        const outcome = verifier.verifyToken(token);
-        must(outcome instanceof Promise ? (await outcome).ok : outcome.ok);
-      }
-    },
-  };
+  const [oneAtATime] = judging(name, { items: tokens }, (token) => verifier.verifyToken(token));
+  return oneAtATime;
 }
 
 /** A cached token at ever more routes, each with a policy of its own. */
@@ -104,8 +98,4 @@ function nameOf(count: number, one: string, many = `${one}s`): string {
   return count === 1
     ? `floor: service-auth, 1 ${one}`
     : `service-auth, ${count.toLocaleString('en')} ${many}`;
-}
-
-function must(holds: boolean): void {
-  if (!holds) throw new Error('a token of the benchmark was refused');
 }

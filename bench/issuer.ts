@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Pool } from 'undici';
 import { type Child, pinToOneCore, startChild } from './children.ts';
-import type { Contender, Figures } from './harness.ts';
+import { atOnce, type Contender, type Figures, percentile } from './harness.ts';
 import type { Serving, Start } from './issuer-server.ts';
 
 const AT_ONCE = 64;
@@ -55,24 +55,21 @@ async function contender(name: string, kind: Kind, services: number): Promise<Co
   const run = async (_: number, count: number): Promise<void> => {
     // The first round does not count.
     const isWarm = rounds++ > 0;
-    let next = 0;
-    const work = async (): Promise<void> => {
-      for (let at = next++; at < count; at = next++) {
-        const begun = performance.now();
-        await ask(at);
-        if (isWarm) milliseconds.push(performance.now() - begun);
-      }
-    };
     const begun = performance.now();
-    await Promise.all(Array.from({ length: AT_ONCE }, work));
+    await atOnce(AT_ONCE, count, async (at) => {
+      const askedAt = performance.now();
+      await ask(at);
+      if (isWarm) milliseconds.push(performance.now() - askedAt);
+    });
     if (isWarm) elapsedMs += performance.now() - begun;
   };
   const figures = (): Figures => {
-    milliseconds.sort((a, b) => a - b);
-    const at = (part: number): number =>
-      milliseconds[Math.floor((milliseconds.length - 1) * part)] ?? Number.NaN;
     const perSecond = Math.round((milliseconds.length / elapsedMs) * 1000);
-    return { 'a second': perSecond, 'p50, ms': at(0.5), 'p99, ms': at(0.99) };
+    return {
+      'a second': perSecond,
+      'p50 ms': percentile(milliseconds, 0.5),
+      'p99 ms': percentile(milliseconds, 0.99),
+    };
   };
   return { name, run, figures };
 }

@@ -2,14 +2,30 @@
 import type { Row } from './harness.ts';
 import type { Result } from './results.ts';
 
-export function renderTable({ table, rows }: Pick<Result, 'table' | 'rows'>): string {
+export function renderTable(result: Result): string {
+  const { table, rows } = result;
   const columns = [...new Set(rows.flatMap(({ figures }) => Object.keys(figures)))];
   const lines = [
     line(['', ...columns]),
     line(['---', ...columns.map(() => '---:')]),
     ...rows.map(({ name, figures }: Row) => line([name, ...columns.map((column) => show(figures[column]))])),
   ];
-  return `**${table}**\n\n${lines.join('\n')}\n`;
+  return `**${table}**\n\n${lines.join('\n')}\n\n${originOf(result)}\n`;
+}
+
+/** When, of what and with what a table was measured. */
+function originOf({ measuredAt, commit, node, versions = {} }: Result): string {
+  const parts = [
+    measuredAt?.slice(0, 10) ?? '',
+    commit === undefined ? '' : `commit ${commit}`,
+    `Node ${node}`,
+    ...Object.entries(versions).map(([name, version]) => `${name} ${version}`),
+  ];
+  return `<sub>${parts.filter((part) => part !== '').join(', ')}</sub>`;
+}
+
+export function machineOf({ node, cores, processor }: Result): string {
+  return `Node ${node}, ${cores} × ${processor}`;
 }
 
 export function line(cells: readonly string[]): string {

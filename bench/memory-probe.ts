@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createVerifier as createFastJwtVerifier } from 'fast-jwt';
 import { createVerifier } from 'service-auth';
 import { answerParent } from './children.ts';
-import { fresh } from './harness.ts';
+import { fresh, heapBytes, must } from './harness.ts';
 import { audience, createSigner, encode, issuer, now, type Signer } from './tokens.ts';
 
 export type MemoryQuestion =
@@ -32,7 +32,7 @@ async function keep(judge: Judge, { signer, tokens }: { signer: Signer; tokens: 
   for (let at = 0; at < tokens; at++) {
     const token = fresh(signer.token());
     characters += token.length;
-    if (!(await judge(token))) throw new Error('a token of the benchmark was refused');
+    must(await judge(token));
   }
   const bytes = heapBytes() - before - characters;
   // So that the judge and what it keeps are still there.
@@ -103,10 +103,4 @@ function badTokens(signer: Signer): () => string {
     () => `${header}.${randomBytes(24).toString('base64url')}.${signature}`,
   ];
   return () => kinds[made++ % kinds.length]?.() ?? '';
-}
-
-function heapBytes(): number {
-  globalThis.gc?.();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
 }

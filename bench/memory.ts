@@ -1,9 +1,10 @@
 /** What is kept, measured in fresh processes. */
 import { type Child, startChild } from './children.ts';
-import type { Row } from './harness.ts';
+import type { Effort, Row } from './harness.ts';
 import type { MemoryQuestion } from './memory-probe.ts';
 
-export async function memory(isQuick: boolean): Promise<readonly Row[]> {
+export async function memory(effort: Effort): Promise<readonly Row[]> {
+  const isQuick = effort === 'quick';
   const kept = isQuick ? 20_000 : 100_000;
   const bad = isQuick ? 20_000 : 1_000_000;
   const rows: Row[] = [];

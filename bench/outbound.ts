@@ -7,7 +7,7 @@ import { authInterceptor } from 'service-auth/undici';
 import { ClientCredentials } from 'simple-oauth2';
 import { type Dispatcher, Pool } from 'undici';
 import { startChild } from './children.ts';
-import type { Contender } from './harness.ts';
+import { atOnce, type Contender } from './harness.ts';
 
 const AT_ONCE = 32;
 const path = '/orders/4711';
@@ -55,7 +55,7 @@ export async function outboundFirst(): Promise<readonly Contender[]> {
   return [
     {
       name: 'floor: undici, pool.request with a token',
-      run: (_, count) => together(count, () => request(pool, headers)),
+      run: (_, count) => atOnce(count, count, () => request(pool, headers)),
     },
     firstCalls('service-auth, authedFetch', servers, () => {
       const authedFetch = createAuthedFetch(optionsFor(servers));
@@ -76,7 +76,7 @@ function firstCalls(name: string, servers: Servers, createClient: () => Call): C
     name,
     run: async (_, count) => {
       const before = await tokenRequestsSoFar(servers);
-      await together(count, createClient());
+      await atOnce(count, count, createClient());
       most = Math.max(most, (await tokenRequestsSoFar(servers)) - before);
     },
     figures: () => ({ 'token requests': most }),
@@ -84,18 +84,7 @@ function firstCalls(name: string, servers: Servers, createClient: () => Call): C
 }
 
 function calls(name: string, call: Call): Contender {
-  const run = async (_: number, count: number): Promise<void> => {
-    let left = count;
-    const work = async (): Promise<void> => {
-      while (left-- > 0) await call();
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, work));
-  };
-  return { name, run };
-}
-
-async function together(count: number, call: Call): Promise<void> {
-  await Promise.all(Array.from({ length: count }, call));
+  return { name, run: (_, count) => atOnce(AT_ONCE, count, call) };
 }
 
 function optionsFor({ issuer, service }: Servers): AuthedFetchOptions {
@@ -112,16 +101,16 @@ function viaInterceptor(
 
 async function request(dispatcher: Dispatcher, headers: Record<string, string> | null = null): Promise<void> {
   const { statusCode, body } = await dispatcher.request({ path, method: 'GET', headers });
-  must(statusCode);
+  mustBeOk(statusCode);
   await body.json();
 }
 
 async function read(response: Response): Promise<void> {
-  must(response.status);
+  mustBeOk(response.status);
   await response.json();
 }
 
-function must(status: number): void {
+function mustBeOk(status: number): void {
   if (status !== 200) throw new Error(`a call of the benchmark was answered with ${status}`);
 }
 

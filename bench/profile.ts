@@ -5,7 +5,7 @@ import { basename } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { cached } from './cached.ts';
 import { dpop } from './dpop.ts';
-import type { Contender } from './harness.ts';
+import { type Contender, requestsInOneTurn } from './harness.ts';
 import { line } from './markdown.ts';
 import { outboundFetch } from './outbound.ts';
 import { folder } from './results.ts';
@@ -20,9 +20,14 @@ interface HotPath {
   readonly path: string;
   readonly operations: number;
   readonly rounds: number;
-  readonly slice: number;
+  /** A few in one turn of the loop, as a server has; otherwise all. */
+  readonly isInTurns: boolean;
   readonly contender: string;
   readonly create: () => Promise<readonly Contender[]>;
+}
+
+interface Work extends Pick<HotPath, 'operations' | 'rounds'> {
+  readonly slice: number;
 }
 
 export const profilesFile = `${folder}/profiles.json`;
@@ -34,7 +39,7 @@ const hotPaths: readonly HotPath[] = [
     path: `uncached ${algorithm}`,
     operations: 3000,
     rounds: algorithm === 'HS256' ? 20 : 5,
-    slice: 3,
+    isInTurns: true,
     contender: 'service-auth',
     create: () => uncached(algorithm, 3000),
   })),
@@ -42,16 +47,16 @@ const hotPaths: readonly HotPath[] = [
     path: 'cached, 1,000 tokens',
     operations: 100_000,
     rounds: 20,
-    slice: 100_000,
+    isInTurns: false,
     contender: 'service-auth',
     create: () => cached(1000),
   },
-  { path: 'dpop', operations: 3000, rounds: 5, slice: 3, contender: 'service-auth', create: dpop },
+  { path: 'dpop', operations: 3000, rounds: 5, isInTurns: true, contender: 'service-auth', create: dpop },
   ...['service-auth, authedFetch', 'service-auth/undici'].map((contender) => ({
     path: `outbound, ${contender}`,
     operations: 10_000,
     rounds: 2,
-    slice: 10_000,
+    isInTurns: false,
     contender,
     create: outboundFetch,
   })),
@@ -64,9 +69,20 @@ export async function profileHotPaths(): Promise<void> {
   console.log(renderProfiles());
 }
 
-async function profile({ path, contender, create, ...work }: HotPath): Promise<Profile> {
-  const found = (await create()).find(({ name }) => name.startsWith(contender));
-  if (found === undefined) throw new Error(`there is no ${contender}`);
+async function profile({
+  path,
+  contender,
+  create,
+  operations,
+  rounds,
+  isInTurns,
+}: HotPath): Promise<Profile> {
+  const contenders = await create();
+  const [floor] = contenders;
+  const found = contenders.find(({ name }) => name.startsWith(contender));
+  if (floor === undefined || found === undefined) throw new Error(`there is no ${contender}`);
+  const slice = isInTurns ? await requestsInOneTurn(floor) : operations;
+  const work: Work = { operations, rounds, slice };
   await run(found, work);
   const session = new Session();
   session.connect();
@@ -96,7 +112,7 @@ async function profile({ path, contender, create, ...work }: HotPath): Promise<P
 
 async function run(
   contender: Contender,
-  { operations, rounds, slice }: Pick<HotPath, 'operations' | 'rounds' | 'slice'>,
+  { operations, rounds, slice }: Work,
   isPrepared = false,
 ): Promise<void> {
   for (let round = 0; round < rounds; round++) {

@@ -1,7 +1,7 @@
 /** Recording a proof in memory among many that are alive, while old ones die as fast as new ones come. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { createMemoryReplayStore } from 'service-auth';
-import { batchOf, type Contender, fresh } from './harness.ts';
+import { batchOf, type Contender, fresh, heapBytes, must } from './harness.ts';
 
 const LIFETIME_MS = 65_000;
 const CHUNK = 50_000;
@@ -57,7 +57,7 @@ function contender(name: string, live: number, create: (live: number) => IsNew):
   const run = (): void => {
     for (const proof of batch.items) {
       time += stepMs;
-      if (!isNew(proof, time)) throw new Error('a new proof was refused');
+      must(isNew(proof, time), 'a new proof');
     }
   };
   for (let filled = 0; filled < live; filled += CHUNK) {
@@ -67,9 +67,4 @@ function contender(name: string, live: number, create: (live: number) => IsNew):
   batch.prepare(0);
   const bytesEach = Math.round((heapBytes() - bytesBefore) / live);
   return { name, prepare: batch.prepare, run, figures: () => ({ 'bytes each': bytesEach }) };
-}
-
-function heapBytes(): number {
-  globalThis.gc?.();
-  return process.memoryUsage().heapUsed;
 }

@@ -2,7 +2,8 @@
 import { spawnSync } from 'node:child_process';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
-import { inTurns, median, type Row } from './harness.ts';
+import { type Effort, inTurns, median, type Row, spreadOf } from './harness.ts';
+import { root } from './results.ts';
 
 const packages = [
   ['floor: empty module', 'data:text/javascript,'],
@@ -18,16 +19,17 @@ const packages = [
 ] as const;
 
 /** Each in a new process, which times the import alone. */
-export async function imports(isQuick: boolean): Promise<readonly Row[]> {
+export async function imports(effort: Effort): Promise<readonly Row[]> {
   const times = new Map<string, number[]>(packages.map(([name]) => [name, []]));
-  await inTurns(packages, isQuick ? 2 : 15, async ([name, specifier], isWarm) => {
+  await inTurns(packages, effort === 'quick' ? 2 : 15, async ([name, specifier], isWarm) => {
     const elapsed = timeImport(specifier);
     if (isWarm) times.get(name)?.push(elapsed);
   });
   const floor = median(times.get(packages[0][0]) ?? []);
   return packages.map(([name]) => {
-    const ms = median(times.get(name) ?? []);
-    return { name, figures: { ms, 'ms over the empty module': ms - floor } };
+    const own = times.get(name) ?? [];
+    const ms = median(own);
+    return { name, figures: { ms, ...spreadOf(own), 'ms over the empty module': ms - floor } };
   });
 }
 
@@ -35,6 +37,7 @@ function timeImport(specifier: string): number {
   const script = `const from = performance.now(); await import('${specifier}'); console.log(performance.now() - from);`;
   const { stdout, status } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
     encoding: 'utf8',
+    cwd: root,
     // None of the loaders of this process.
     env: { ...process.env, NODE_OPTIONS: '' },
   });
@@ -56,7 +59,9 @@ const entries = [
 export async function bundles(): Promise<readonly Row[]> {
   const rows = entries.map(async ([name, contents]): Promise<Row> => {
     const { outputFiles } = await build({
-      stdin: { contents, resolveDir: process.cwd() },
+      stdin: { contents, resolveDir: root },
+      // The package as it is published: the paths of our tsconfig lead to the source.
+      tsconfigRaw: '{}',
       bundle: true,
       minify: true,
       write: false,

@@ -1,4 +1,4 @@
-/** Keys and access tokens for the benchmarks, signed by jose. */
+/** Keys, access tokens and proofs for the benchmarks. */
 import {
   createHmac,
   createPrivateKey,

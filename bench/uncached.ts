@@ -6,7 +6,8 @@ import { verify as honoVerify } from 'hono/jwt';
 import { createLocalJWKSet, importJWK, type JWK, jwtVerify } from 'jose';
 import jsonwebtoken from 'jsonwebtoken';
 import { createVerifier } from 'service-auth';
-import type { Contender } from './harness.ts';
+import { type Contender, must } from './harness.ts';
+import { awaiting, judging } from './judging.ts';
 import { type Algorithm, audience, createSigner, issuer, type Signer } from './tokens.ts';
 
 export const algorithms: readonly Algorithm[] = ['RS256', 'PS256', 'ES256', 'EdDSA', 'HS256'];
@@ -16,9 +17,9 @@ export async function uncached(algorithm: Algorithm, operations: number): Promis
   const tokens = Array.from({ length: operations }, () => signer.token());
   return [
     floor(signer, tokens),
-    ours(signer, tokens),
+    ...ours(signer, tokens),
     fastJwt(signer, tokens),
-    await jose(signer, tokens),
+    ...(await jose(signer, tokens)),
     ...awsJwtVerify(signer, tokens),
     ...viaJsonwebtoken(signer, tokens),
     ...(await hono(signer, tokens)),
@@ -45,44 +46,17 @@ function floor({ algorithm, publicKey, secret }: Signer, tokens: readonly string
     return verify('SHA256', data, key, signature);
   };
   return {
-    name: 'floor: crypto.verify',
+    name: secretKey === undefined ? 'floor: crypto.verify' : 'floor: createHmac',
     run: (from, count) => {
       for (const [data, signature] of parts.slice(from, from + count)) must(check(data, signature));
     },
   };
 }
 
-/** Where a turn of the loop has verified enough, the rest goes to the pool: a machine that stood still may do that. */
-const MOST_LATE = 0.1;
-
-function ours({ jwk, secret }: Signer, tokens: readonly string[]): Contender {
+function ours({ jwk, secret }: Signer, tokens: readonly string[]): readonly Contender[] {
   const keys = secret === undefined ? { jwks: { keys: [jwk] } } : { secret };
   const verifier = createVerifier({ issuer: { issuer, ...keys }, audience, cache: false });
-  let late = 0;
-  let judged = 0;
-  const one = (token: string): Promise<void> | undefined => {
-    judged++;
-    const outcome = verifier.verifyToken(token);
-    if (!(outcome instanceof Promise)) {
-      must(outcome.ok);
-      return undefined;
-    }
-    late++;
-    return outcome.then(({ ok }) => must(ok));
-  };
-  return {
-    name: 'service-auth',
-    run: async (from, count) => {
-      for (const token of tokens.slice(from, from + count)) {
-        const waited = one(token);
-        if (waited !== undefined) await waited;
-      }
-    },
-    figures: () => {
-      if (late > judged * MOST_LATE) throw new Error(`${late} of ${judged} went to the pool`);
-      return {};
-    },
-  };
+  return judging('service-auth', { items: tokens }, (token) => verifier.verifyToken(token));
 }
 
 function fastJwt({ algorithm, publicKey, secret }: Signer, tokens: readonly string[]): Contender {
@@ -102,18 +76,16 @@ function fastJwt({ algorithm, publicKey, secret }: Signer, tokens: readonly stri
   };
 }
 
-async function jose({ algorithm, jwk, secret }: Signer, tokens: readonly string[]): Promise<Contender> {
+async function jose(
+  { algorithm, jwk, secret }: Signer,
+  tokens: readonly string[],
+): Promise<readonly Contender[]> {
   const options = { issuer, audience, typ: 'at+jwt', algorithms: [algorithm] };
   const key = await importJWK(jwk, algorithm);
   const set = createLocalJWKSet({ keys: [jwk] });
   const check = (token: string): Promise<unknown> =>
     secret === undefined ? jwtVerify(token, set, options) : jwtVerify(token, key, options);
-  return {
-    name: 'jose, local keys',
-    run: async (from, count) => {
-      for (const token of tokens.slice(from, from + count)) await check(token);
-    },
-  };
+  return awaiting('jose, local keys', { items: tokens }, check);
 }
 
 /** It knows neither shared secrets nor PS256. */
@@ -155,15 +127,11 @@ function viaJsonwebtoken(
 async function hono(signer: Signer, tokens: readonly string[]): Promise<readonly Contender[]> {
   const { algorithm, jwk } = signer;
   const options = { alg: algorithm, iss: issuer, aud: audience, typ: 'at+jwt' };
-  const contender = (name: string, key: Parameters<typeof honoVerify>[1]): Contender => ({
-    name,
-    run: async (from, count) => {
-      for (const token of tokens.slice(from, from + count)) await honoVerify(token, key, options);
-    },
-  });
-  const ready = contender('hono, CryptoKey', await importCryptoKey(jwk, algorithm));
+  const contenders = (name: string, key: Parameters<typeof honoVerify>[1]): readonly Contender[] =>
+    awaiting(name, { items: tokens }, (token) => honoVerify(token, key, options));
+  const ready = contenders('hono, CryptoKey', await importCryptoKey(jwk, algorithm));
   // For secrets it takes text or a CryptoKey.
-  return algorithm === 'HS256' ? [ready] : [ready, contender('hono, JWK', jwk as JsonWebKey)];
+  return algorithm === 'HS256' ? ready : [...ready, ...contenders('hono, JWK', jwk as JsonWebKey)];
 }
 
 const webCrypto = {
@@ -176,8 +144,4 @@ const webCrypto = {
 
 function importCryptoKey({ alg: _, use: __, ...jwk }: JWK, algorithm: Algorithm): Promise<CryptoKey> {
   return crypto.subtle.importKey('jwk', jwk as JsonWebKey, webCrypto[algorithm], false, ['verify']);
-}
-
-function must(holds: boolean): void {
-  if (!holds) throw new Error('a token of the benchmark was refused');
 }

@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http';
-import express, { type RequestHandler } from 'express';
+import express, { type NextFunction, type RequestHandler, type Response } from 'express';
 import { auth } from 'express-oauth2-jwt-bearer';
 import { requireServiceAuth } from 'service-auth/express';
 import { audience, issuer } from '../tokens.ts';
@@ -15,16 +15,16 @@ export async function createExpressServer(setup: Setup): Promise<Server> {
     app.get(`/${name}`, requireServiceAuth({ verifier, scope }), answer);
   }
   const { isThere, holds } = createLimits(setup);
-  app.get(
-    '/header',
-    (request, _response, next) => void (isThere(request.headers.authorization) && next()),
-    answer,
-  );
-  app.get(
-    '/signature',
-    async (request, _response, next) => void ((await holds(request.headers.authorization)) && next()),
-    answer,
-  );
+  const proceed = (good: boolean, response: Response, next: NextFunction): void => {
+    if (good) next();
+    else response.sendStatus(401);
+  };
+  const readHeader: RequestHandler = ({ headers }, response, next) =>
+    proceed(isThere(headers.authorization), response, next);
+  const checkSignature: RequestHandler = async ({ headers }, response, next) =>
+    proceed(await holds(headers.authorization), response, next);
+  app.get('/header', readHeader, answer);
+  app.get('/signature', checkSignature, answer);
   const bearer = auth({ issuer, audience, jwksUri: setup.jwksUri, tokenSigningAlg: 'ES256' });
   app.get('/bearer', bearer, answer);
   return createServer(app);

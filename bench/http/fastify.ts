@@ -20,12 +20,21 @@ export async function createFastifyServer(setup: Setup): Promise<Server> {
   const { isThere, holds } = createLimits(setup);
   app.get(
     '/header',
-    { onRequest: (request, _reply, done) => void (isThere(request.headers.authorization) && done()) },
+    {
+      onRequest: (request, reply, done) => {
+        if (isThere(request.headers.authorization)) done();
+        else reply.code(401).send();
+      },
+    },
     async () => order,
   );
   app.get(
     '/signature',
-    { onRequest: async (request) => void (await holds(request.headers.authorization)) },
+    {
+      onRequest: async (request, reply) => {
+        if (!(await holds(request.headers.authorization))) await reply.code(401).send();
+      },
+    },
     async () => order,
   );
   const pem = createPublicKey({ key: setup.jwk, format: 'jwk' }).export({ type: 'spki', format: 'pem' });

@@ -18,10 +18,12 @@ export async function createHonoServer(setup: Setup): Promise<Server> {
   }
   const { isThere, holds } = createLimits(setup);
   const readHeader: MiddlewareHandler = async (c, next) => {
-    if (isThere(c.req.header('authorization'))) await next();
+    if (!isThere(c.req.header('authorization'))) return c.body(null, 401);
+    return next();
   };
   const checkSignature: MiddlewareHandler = async (c, next) => {
-    if (await holds(c.req.header('authorization'))) await next();
+    if (!(await holds(c.req.header('authorization')))) return c.body(null, 401);
+    return next();
   };
   app.get('/header', readHeader, answer);
   app.get('/signature', checkSignature, answer);

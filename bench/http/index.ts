@@ -1,6 +1,6 @@
 /** Protected routes against the open one of the same server; a load of 32 connections from another process. */
 import { type Child, startChild } from '../children.ts';
-import { inTurns, median, type Row } from '../harness.ts';
+import { inTurns, median, type Row, spreadOf } from '../harness.ts';
 import type { Answered, LoadQuestion } from './load.ts';
 import { type Framework, type Route, routesOf, type Setup } from './routes.ts';
 import type { Cost, ServerName, ServerQuestion } from './server.ts';
@@ -14,9 +14,8 @@ export interface Effort {
   readonly requests: number;
 }
 
-export interface Sample extends Answered {
+export interface Sample extends Answered, Pick<Cost, 'longestBlockMs' | 'longestTurnMs'> {
   readonly cpuUs: number;
-  readonly longestBlockMs: number;
 }
 
 /** A server and a load generator, each a process of its own. */
@@ -41,9 +40,9 @@ export async function startPair(name: ServerName): Promise<Pair> {
       await askLoad({ do: 'send', count: WARM_UP });
       await askServer({ do: 'begin', watchLoop });
       const answered = await askLoad<Answered>({ do: 'send', count: requests });
-      const { cpuMicroseconds, longestBlockMs } = await askServer<Cost>({ do: 'end' });
+      const { cpuMicroseconds, ...blocked } = await askServer<Cost>({ do: 'end' });
       await askLoad({ do: 'hang up' });
-      return { ...answered, cpuUs: cpuMicroseconds / requests, longestBlockMs };
+      return { ...answered, cpuUs: cpuMicroseconds / requests, ...blocked };
     },
     stop() {
       server.stop();
@@ -60,11 +59,14 @@ export async function sampleRoutes(
 ): Promise<ReadonlyMap<Route, readonly Sample[]>> {
   const pair = await startPair(name);
   const samples = new Map<Route, Sample[]>(routes.map((route) => [route, []]));
-  await inTurns(routes, rounds, async (route, isWarm) => {
-    const sample = await pair.sample(route, requests, CONNECTIONS, false);
-    if (isWarm) samples.get(route)?.push(sample);
-  });
-  pair.stop();
+  try {
+    await inTurns(routes, rounds, async (route, isWarm) => {
+      const sample = await pair.sample(route, requests, CONNECTIONS, false);
+      if (isWarm) samples.get(route)?.push(sample);
+    });
+  } finally {
+    pair.stop();
+  }
   return samples;
 }
 
@@ -75,15 +77,16 @@ export async function http(framework: Framework, effort: Effort): Promise<readon
   const floor = (open && samples.get(open)) ?? [];
   return routes.map((route) => {
     const own = samples.get(route) ?? [];
-    const of = (value: (sample: Sample, open: Sample) => number): number =>
-      median(own.flatMap((sample, round) => (floor[round] ? [value(sample, floor[round])] : [])));
+    const each = (value: (sample: Sample, open: Sample) => number): readonly number[] =>
+      own.flatMap((sample, round) => (floor[round] ? [value(sample, floor[round])] : []));
+    const of = (value: (sample: Sample, open: Sample) => number): number => median(each(value));
+    const shares = each(({ requestsPerSecond }, { requestsPerSecond: most }) => requestsPerSecond / most);
     return {
       name: route.name,
       figures: {
         'requests/s': of(({ requestsPerSecond }) => requestsPerSecond),
-        'of the open route': of(
-          ({ requestsPerSecond }, { requestsPerSecond: most }) => requestsPerSecond / most,
-        ),
+        'of the open route': median(shares),
+        ...spreadOf(shares),
         'CPU us': of(({ cpuUs }) => cpuUs),
         'CPU of the open route': of(({ cpuUs }, { cpuUs: least }) => cpuUs / least),
         'CPU us over the open route': of(({ cpuUs }, { cpuUs: least }) => cpuUs - least),

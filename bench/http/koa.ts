@@ -23,8 +23,10 @@ export async function createKoaServer(setup: Setup): Promise<Server> {
   routes.set('/jwt', koaJwt({ ...rules, secret: key as never }));
 
   const { isThere, holds } = createLimits(setup);
-  routes.set('/header', (ctx, next) => (isThere(ctx.get('authorization')) ? next() : undefined));
-  routes.set('/signature', async (ctx, next) => (await holds(ctx.get('authorization'))) && next());
+  routes.set('/header', (ctx, next) => (isThere(ctx.get('authorization')) ? next() : ctx.throw(401)));
+  routes.set('/signature', async (ctx, next) =>
+    (await holds(ctx.get('authorization'))) ? next() : ctx.throw(401),
+  );
 
   const app = new Koa();
   app.use((ctx, next) => routes.get(ctx.path)?.(ctx, next) ?? next());

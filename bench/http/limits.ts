@@ -2,11 +2,15 @@
 import { createPublicKey, verify } from 'node:crypto';
 import type { Setup } from './routes.ts';
 
+type Authorization = string | null | undefined;
+
 export interface Limits {
   /** Whether there is an `Authorization` header. */
-  isThere(authorization: string | null | undefined): boolean;
+  isThere(authorization: Authorization): boolean;
   /** Whether the signature holds; in the thread pool. */
-  holds(authorization: string | null | undefined): Promise<boolean>;
+  holds(authorization: Authorization): Promise<boolean>;
+  /** The same in the event loop. */
+  holdsInLoop(authorization: Authorization): boolean;
 }
 
 export function createLimits(setup: Setup): Limits {
@@ -14,14 +18,21 @@ export function createLimits(setup: Setup): Limits {
   const key = { key: publicKey, dsaEncoding: 'ieee-p1363' as const };
   return {
     isThere: (authorization) => authorization?.startsWith('Bearer ') === true,
-    holds: (authorization = '') => {
-      const token = authorization?.slice(7) ?? '';
-      const dot = token.lastIndexOf('.');
-      const data = Buffer.from(token.slice(0, dot), 'latin1');
-      const signature = Buffer.from(token.slice(dot + 1), 'base64url');
+    holds: (authorization) => {
+      const [data, signature] = partsOf(authorization);
       return new Promise((resolve) => {
         verify('SHA256', data, key, signature, (error, good) => resolve(error === null && good));
       });
     },
+    holdsInLoop: (authorization) => {
+      const [data, signature] = partsOf(authorization);
+      return verify('SHA256', data, key, signature);
+    },
   };
+}
+
+function partsOf(authorization: Authorization): readonly [data: Buffer, signature: Buffer] {
+  const token = authorization?.slice(7) ?? '';
+  const dot = token.lastIndexOf('.');
+  return [Buffer.from(token.slice(0, dot), 'latin1'), Buffer.from(token.slice(dot + 1), 'base64url')];
 }

@@ -11,6 +11,7 @@ import { createKoaServer } from './koa.ts';
 import { createNodeServer } from './node.ts';
 import type { Framework, Setup } from './routes.ts';
 import { createTelemetryServer } from './telemetry.ts';
+import { forgetTurns, longestTurnMs } from './turns.ts';
 
 export type ServerName = Framework | 'burst' | 'telemetry';
 
@@ -24,6 +25,8 @@ export interface Cost {
   readonly cpuMicroseconds: number;
   /** How long the loop stood at most; 0 where nobody watched. */
   readonly longestBlockMs: number;
+  /** How long one turn of the loop verified at most; absent where nobody timed it. */
+  readonly longestTurnMs?: number | undefined;
 }
 
 const servers: Readonly<Record<ServerName, (setup: Setup) => Promise<Server>>> = {
@@ -57,11 +60,12 @@ answerParent(async (question: ServerQuestion): Promise<number | Cost | undefined
   }
   if (question.do === 'begin') {
     loop.reset();
+    forgetTurns();
     if (question.watchLoop) loop.enable();
     before = process.cpuUsage();
     return undefined;
   }
   const { user, system } = process.cpuUsage(before);
   const longestBlockMs = loop.disable() ? Math.max(loop.max / 1e6 - RESOLUTION_MS, 0) : 0;
-  return { cpuMicroseconds: user + system, longestBlockMs };
+  return { cpuMicroseconds: user + system, longestBlockMs, longestTurnMs: longestTurnMs() };
 });

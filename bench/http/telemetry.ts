@@ -7,11 +7,10 @@ import { createVerifier, logEvents, type VerifierOptions } from 'service-auth';
 import { requireServiceAuth, type ServiceAuthMiddleware } from 'service-auth/express';
 import { createTelemetry } from 'service-auth/otel';
 import { audience, issuer } from '../tokens.ts';
-import { order, type Setup } from './routes.ts';
+import { answer } from './answer.ts';
+import type { Setup } from './routes.ts';
 import { scope } from './verifiers.ts';
 
-const text = JSON.stringify(order);
-const headers = { 'content-type': 'application/json', 'content-length': text.length };
 const COLLECT_MS = 1000;
 
 /** Is asked for everything once a second, fifteen times as often as Prometheus asks as a rule. */
@@ -44,14 +43,14 @@ function createListeners(): Readonly<Record<string, VerifierOptions['onEvent']>>
   };
 }
 
-export async function createTelemetryServer({ jwk }: Setup): Promise<Server> {
+export async function createTelemetryServer({ jwksUri }: Setup): Promise<Server> {
   const routes = new Map<string | undefined, ServiceAuthMiddleware>();
   for (const [name, onEvent] of Object.entries(createListeners())) {
-    const verifier = createVerifier({ issuer: { issuer, jwks: { keys: [jwk] } }, audience, onEvent });
+    const verifier = createVerifier({ issuer: { issuer, jwksUri }, audience, onEvent });
     routes.set(`/${name}`, requireServiceAuth({ verifier, scope }));
   }
   return createServer((request, response) => {
     const protect = routes.get(request.url);
-    protect?.(request, response, () => void response.writeHead(200, headers).end(text));
+    protect?.(request, response, () => answer(response));
   });
 }

@@ -5,7 +5,8 @@ import type { Setup } from './routes.ts';
 
 export const scope = 'orders:read';
 
-export function createVerifiers({ jwk }: Setup): Readonly<Record<'known' | 'new' | 'proven', Verifier>> {
-  const create = (): Verifier => createVerifier({ issuer: { issuer, jwks: { keys: [jwk] } }, audience });
+/** With keys by their URL, as the peers have them that can. */
+export function createVerifiers({ jwksUri }: Setup): Readonly<Record<'known' | 'new' | 'proven', Verifier>> {
+  const create = (): Verifier => createVerifier({ issuer: { issuer, jwksUri }, audience });
   return { known: create(), new: create(), proven: create() };
 }

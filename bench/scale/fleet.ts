@@ -20,7 +20,7 @@ export interface Fleet {
   longestWait(): number;
   /** How many calls without a token got one. */
   served(): number;
-  /** How long the last of them had to wait since the issuer went down, in seconds. */
+  /** When the last of them did, in milliseconds. */
   lastServedAt(): number;
 }
 
@@ -38,6 +38,7 @@ export function createFleet({ plan, seed, sharesTokens = false }: FleetOptions):
   const running: (() => void)[][] = Array.from({ length: plan.instances }, () => []);
   let longestMs = 0;
   let served = 0;
+  let lastServedAt = 0;
 
   function startInstance(instance: number): void {
     for (const end of running[instance] ?? []) end();
@@ -52,6 +53,7 @@ export function createFleet({ plan, seed, sharesTokens = false }: FleetOptions):
         onServed(waitedMs) {
           longestMs = Math.max(longestMs, waitedMs);
           served++;
+          lastServedAt = time.now();
         },
       }),
     );
@@ -75,6 +77,7 @@ export function createFleet({ plan, seed, sharesTokens = false }: FleetOptions):
       return seconds;
     },
     served: () => served,
+    lastServedAt: () => lastServedAt,
   };
 }
 

@@ -1,13 +1,14 @@
 /** Verifiers that ask about opaque tokens: the rule is followed call by call. */
 import type { IntrospectionLoad } from './model.ts';
-import { type Plan, servicesOf } from './plan.ts';
+import { membersOf, type Plan, servicesOf } from './plan.ts';
 import { createRandom, exponential, type Random } from './random.ts';
 
 const WARM_SECONDS = 120;
 const SECONDS = 600;
 
 export function simulateIntrospections(plan: Plan, seed: number): IntrospectionLoad {
-  const { instances, instancesPerService, tokens, callsPerSecond, introspectionCacheSeconds } = plan;
+  const { instances, tokens, callsPerSecond, introspectionCacheSeconds } = plan;
+  const members = membersOf(plan);
   const random = createRandom(seed);
   const cache = introspectionCacheSeconds;
   const callsOfInstance = tokens * callsPerSecond;
@@ -17,15 +18,16 @@ export function simulateIntrospections(plan: Plan, seed: number): IntrospectionL
     return asked / SECONDS;
   };
   return {
-    alone: sum(instances, callsOfInstance, tokens * instancesPerService),
+    alone: sum(instances, callsOfInstance, tokens * members),
     sharedTokens: sum(instances, callsOfInstance, tokens),
-    sharedAnswers: sum(servicesOf(plan), callsOfInstance * instancesPerService, tokens),
+    sharedAnswers: sum(servicesOf(plan), callsOfInstance * members, tokens),
   };
 }
 
 /** How often one cache does not know, where calls bring any of so many tokens. */
 function questions(random: Random, callsPerSecond: number, distinct: number, cacheSeconds: number): number {
-  const believedUntil = new Float64Array(distinct);
+  // Caches that begin empty would ask in step for a long time.
+  const believedUntil = Float64Array.from({ length: distinct }, () => random() * cacheSeconds);
   let asked = 0;
   for (let at = 0; at < WARM_SECONDS + SECONDS; at += exponential(random, 1 / callsPerSecond)) {
     const token = Math.floor(random() * distinct);

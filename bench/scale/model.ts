@@ -1,5 +1,5 @@
 /** The capacity model: the load that follows from a plan, in closed form. docs/scale.md explains each formula. */
-import { type Plan, servicesOf } from './plan.ts';
+import { membersOf, type Plan, servicesOf } from './plan.ts';
 
 /** Renewals begin in the first fifth of the window. */
 const JITTER = 0.2;
@@ -21,7 +21,9 @@ export function cycleSeconds(plan: Plan): number {
 /** The same where the instances of a service share: whoever comes to its renewal first asks for all. */
 export function sharedCycleSeconds(plan: Plan): number {
   const window = windowSeconds(plan);
-  return plan.lifetimeSeconds - window + firstOf(plan.instancesPerService, JITTER * window, plan.callsPerSecond);
+  return (
+    plan.lifetimeSeconds - window + firstOf(membersOf(plan), JITTER * window, plan.callsPerSecond)
+  );
 }
 
 export interface TokenLoad {
@@ -53,10 +55,10 @@ export function tokenLoad(plan: Plan): TokenLoad {
 export function sharedTokenLoad(plan: Plan): TokenLoad {
   const { deploySeconds, outageSeconds } = plan;
   const steady = (servicesOf(plan) * plan.tokens) / sharedCycleSeconds(plan);
-  // Of twenty instances one asks at once, whatever the others wait for.
   return {
     steady,
     deployPeak: most(steady, deploySeconds),
+    // Of several instances one asks at once, whatever the others wait for.
     outagePeak: most(steady * outageSeconds, 1),
   };
 }
@@ -75,10 +77,10 @@ export interface RedisLoad {
 }
 
 export function redisLoad(plan: Plan): RedisLoad {
-  const { instances, instancesPerService, tokens, callsPerSecond, deploySeconds } = plan;
+  const { instances, tokens, callsPerSecond, deploySeconds } = plan;
   const groups = servicesOf(plan) * tokens;
   // Each instance reads; the one that asks takes a lease, reads again, writes, and ends the lease.
-  const steady = (groups * (instancesPerService + 4)) / sharedCycleSeconds(plan);
+  const steady = (groups * (membersOf(plan) + 4)) / sharedCycleSeconds(plan);
   const proofs = instances * tokens * callsPerSecond;
   return {
     tokens: steady,
@@ -114,13 +116,14 @@ export interface IntrospectionLoad {
 
 /** Where tokens are opaque. A service is called by as many others as it calls, and each of its instances alike. */
 export function introspectionLoad(plan: Plan): IntrospectionLoad {
-  const { instances, instancesPerService, tokens, callsPerSecond, introspectionCacheSeconds } = plan;
+  const { instances, tokens, callsPerSecond, introspectionCacheSeconds } = plan;
+  const members = membersOf(plan);
   // One answer serves for the time it is believed, and then until the next call with the same token.
   const asked = (callsOfToken: number): number => 1 / (introspectionCacheSeconds + 1 / callsOfToken);
   return {
-    alone: instances * tokens * instancesPerService * asked(callsPerSecond / instancesPerService),
+    alone: instances * tokens * members * asked(callsPerSecond / members),
     sharedTokens: instances * tokens * asked(callsPerSecond),
-    sharedAnswers: servicesOf(plan) * tokens * asked(callsPerSecond * instancesPerService),
+    sharedAnswers: servicesOf(plan) * tokens * asked(callsPerSecond * members),
   };
 }
 
@@ -128,7 +131,7 @@ export function introspectionLoad(plan: Plan): IntrospectionLoad {
 function backgroundSeconds(plan: Plan): number {
   const { callsPerSecond, mandatorySeconds, lifetimeSeconds } = plan;
   const lead = windowSeconds(plan) * (1 - JITTER / 2) - Math.min(mandatorySeconds, lifetimeSeconds / 10);
-  return Math.max(lead - 1 / callsPerSecond, 0) + 1 / callsPerSecond;
+  return Math.max(lead, 1 / callsPerSecond);
 }
 
 /** Attempts of one renewal in the background: waits of 1, 2, 4 ... 60 seconds, a quarter less on average. */

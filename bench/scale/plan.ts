@@ -61,3 +61,8 @@ export function planFor(instances: number, changes: Partial<Plan> = {}): Plan {
 export function servicesOf({ instances, instancesPerService }: Plan): number {
   return Math.ceil(instances / instancesPerService);
 }
+
+/** Instances of one client id. */
+export function membersOf({ instances, instancesPerService }: Plan): number {
+  return Math.min(instances, instancesPerService);
+}

@@ -11,6 +11,7 @@ import {
 } from './model.ts';
 import type { Plan } from './plan.ts';
 
+/** Peaks are NaN where a part of the fleet was simulated. */
 export interface SharedLoad {
   readonly steady: number;
   readonly deployPeak: number;
@@ -46,10 +47,17 @@ export async function simulate(plan: Plan, seed: number, most: Bounds = bounds):
     tokens: { steady, deployPeak, outagePeak },
     deployWait,
     recoverySeconds,
-    shared: await inPart(plan, most.shared, (part) => runShared(part, seed)),
+    shared: await runSharedPart(plan, seed, most.shared),
     documents: await inPart(plan, most.shared, (part) => simulateDocuments(part, seed)),
     introspections: await inPart(plan, most.shared, async (part) => simulateIntrospections(part, seed)),
   };
+}
+
+/** The peaks of a small part, a hundred times over, would be those of chance. */
+async function runSharedPart(plan: Plan, seed: number, most: number): Promise<SharedLoad> {
+  const load = await inPart(plan, most, (part) => runShared(part, seed));
+  const isWhole = plan.instances <= most;
+  return isWhole ? load : { ...load, deployPeak: Number.NaN, commandsAtDeploy: Number.NaN };
 }
 
 /** Loads of fleets that have nothing in common add up; times do not. */
@@ -97,7 +105,10 @@ async function deploys(fleet: Fleet, plan: Plan, tally = fleet.issuer.requests):
   return sum / times;
 }
 
-async function watch(fleet: Fleet, seconds: number): Promise<{ readonly count: number; readonly peak: number }> {
+async function watch(
+  fleet: Fleet,
+  seconds: number,
+): Promise<{ readonly count: number; readonly peak: number }> {
   const from = fleet.time.now();
   await fleet.time.run(from + seconds * 1000);
   const until = fleet.time.now();
@@ -116,8 +127,9 @@ async function runOutage(
     fleet.issuer.setDown(true);
     await watch(fleet, plan.outageSeconds);
     fleet.issuer.setDown(false);
+    const backAt = fleet.time.now();
     sum += (await watch(fleet, 120)).peak;
-    recoverySeconds = Math.max(recoverySeconds, fleet.lastServedAt() - plan.outageSeconds);
+    recoverySeconds = Math.max(recoverySeconds, (fleet.lastServedAt() - backAt) / 1000);
   }
   return { outagePeak: sum / times, recoverySeconds };
 }
@@ -149,7 +161,12 @@ export interface Herd {
 }
 
 /** All instances begin anew, with nothing in memory and nothing shared. */
-export async function simulateHerd(plan: Plan, seed: number, mostSeconds: number, most = 2000): Promise<Herd> {
+export async function simulateHerd(
+  plan: Plan,
+  seed: number,
+  mostSeconds: number,
+  most = 2000,
+): Promise<Herd> {
   const times = Math.max(plan.instances / most, 1);
   const part = {
     ...plan,

@@ -35,6 +35,7 @@ export interface DpopRules {
   readonly verifyProof: ProofVerifier;
   readonly replayStore: ReplayStore;
   readonly nonces: DpopNonces | undefined;
+  readonly now: () => number;
 }
 
 const known = ['mode', 'algorithms', 'maxAgeSeconds', 'toleranceSeconds', 'nonce', 'replayStore'] as const;
@@ -70,6 +71,7 @@ export function resolveDpop(
     verifyProof: createProofVerifier(rules),
     replayStore: readReplayStore(check, given.replayStore) ?? createMemoryReplayStore({ now }),
     nonces,
+    now,
   });
 }
 

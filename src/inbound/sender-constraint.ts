@@ -109,7 +109,11 @@ export function createSenderConstraint(rules: SenderConstraintRules): SenderCons
     request: AuthRequest | undefined,
   ): MaybePromise<Fault | undefined> {
     if (dpop === undefined) return undefined;
-    const { jkt } = proof;
+    const { jkt, expiresAt } = proof;
+    // It was young enough before its signature and the policy were waited for; the store forgets it when it is not.
+    if (dpop.now() >= expiresAt) {
+      return new Fault('proof', 'proof_too_old', `use before ${expiresAt}`, `${dpop.now()}`, caller);
+    }
     return andThen(recordOnce(dpop.replayStore, proof, sourceOf(request)), (answer) => {
       if (answer === 'recorded') return undefined;
       const { issuer, clientId } = caller;

@@ -47,7 +47,10 @@ export interface VerifyTokenOptions {
 
 /** Verifies access tokens of requests. Made by {@link createVerifier}. */
 export interface Verifier {
-  /** Judges one request. Synchronous when everything needed is in memory. The policy is compiled on each call. */
+  /**
+   * Judges one request. Synchronous when everything needed is in memory, save on Node for new signatures of a burst:
+   * those wait for the thread pool. The policy is compiled on each call.
+   */
   authenticate<P extends Policy = NoPolicy>(
     request: AuthRequest,
     policy?: P,
@@ -201,9 +204,13 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
     });
   }
 
-  /** While something was waited for, the token may have been taken back. */
+  /** While something was waited for, the token may have been taken back, or the verifier closed. */
   function accept(accepted: AcceptedToken, presented: Presented, cached: boolean): AuthOutcome {
     const { since, token, policy, scheme, startedAt } = presented;
+    if (isClosed) {
+      cache?.clear();
+      return outcomes.undecided(closed(), startedAt);
+    }
     const fault = tokens.invalidations() === since ? undefined : tokens.recheck(accepted, token);
     if (fault !== undefined) return outcomes.rejected(fault, policy, scheme, startedAt);
     return outcomes.accepted(accepted.outcome, cached, startedAt);

@@ -207,20 +207,28 @@ function fromEnvironment(): AuthedFetch {
  * export const response = await authedFetch('https://orders.internal/orders');
  * ```
  */
-export const authedFetch: AuthedFetch = Object.freeze(
-  Object.assign(async (input: string | URL | Request, init?: RequestInit) => fromEnvironment()(input, init), {
-    tokens: Object.freeze({
-      getToken: async (options?: GetTokenOptions) => fromEnvironment().tokens.getToken(options),
-      exchange: async (options: ExchangeOptions) => fromEnvironment().tokens.exchange(options),
-      dpopProof: async (options: DpopProofOptions) => fromEnvironment().tokens.dpopProof(options),
-      invalidate: (what?: InvalidateOptions) => fromEnvironment().tokens.invalidate(what),
-      close,
-    }),
-    explain: (url: string | URL) => fromEnvironment().explain(url),
-    onBehalfOf: (callerOrToken: SubjectToken) => fromEnvironment().onBehalfOf(callerOrToken),
-    close,
-  }),
-);
+export const authedFetch: AuthedFetch = /* @__PURE__ */ createFromEnvironment();
+
+/** Marked as pure above, or bundles of programs that only verify would hold all of this. */
+function createFromEnvironment(): AuthedFetch {
+  return Object.freeze(
+    Object.assign(
+      async (input: string | URL | Request, init?: RequestInit) => fromEnvironment()(input, init),
+      {
+        tokens: Object.freeze({
+          getToken: async (options?: GetTokenOptions) => fromEnvironment().tokens.getToken(options),
+          exchange: async (options: ExchangeOptions) => fromEnvironment().tokens.exchange(options),
+          dpopProof: async (options: DpopProofOptions) => fromEnvironment().tokens.dpopProof(options),
+          invalidate: (what?: InvalidateOptions) => fromEnvironment().tokens.invalidate(what),
+          close,
+        }),
+        explain: (url: string | URL) => fromEnvironment().explain(url),
+        onBehalfOf: (callerOrToken: SubjectToken) => fromEnvironment().onBehalfOf(callerOrToken),
+        close,
+      },
+    ),
+  );
+}
 
 function close(): void {
   shared?.close();

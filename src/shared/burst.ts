@@ -3,6 +3,7 @@
  * is the fastest way there is, and leaves the rest to the thread pool of Node.
  */
 import { afterTurn } from './runtime.ts';
+import { UndecidedError } from './undecided.ts';
 
 type Done = (error: Error | null, holds: boolean) => void;
 type Start = (done: Done) => void;
@@ -11,8 +12,9 @@ type Start = (done: Done) => void;
 const TURN_MS = 0.25;
 /** Enough that no thread waits for the loop, and few enough for the files and names that the pool serves too. */
 const MOST_AT_ONCE = 16;
-/** With more waiting than this the loop verifies by itself again: that keeps more from coming in. */
-const MOST_WAITING = 1000;
+/** More than these are turned away: whoever comes would wait longer than it helps, and the loop must stay free. */
+const MOST_WAITING = 2000;
+const OVERLOADED_RETRY_MS = 1000;
 
 /** Of the runtime, whatever clock the program is given. */
 const clock = performance;
@@ -33,11 +35,19 @@ export function isTurnSpent(): boolean {
     afterTurn(endTurn);
     return false;
   }
-  return now >= spentAt && waiting.length < MOST_WAITING;
+  return now >= spentAt;
 }
 
-/** Verifies on a thread of the pool, in the order of the calls. What fails there does not hold. */
+/**
+ * Verifies on a thread of the pool, in the order of the calls. What fails there does not hold.
+ *
+ * @throws UndecidedError `overloaded`
+ */
 export function verifyInPool(start: Start): Promise<boolean> {
+  if (waiting.length >= MOST_WAITING) {
+    const message = `${MOST_WAITING} signatures wait to be verified`;
+    throw new UndecidedError('overloaded', message, { retryAfterMs: OVERLOADED_RETRY_MS });
+  }
   return new Promise((resolve) => {
     const end = (holds: boolean): void => {
       running--;

@@ -268,7 +268,13 @@ function nodeHmac(
 ): (text: string) => string {
   const hash = `sha${bits}`;
   const block = bits === 256 ? 64 : 128;
-  const key = secret.length > block ? buffer.from(node.hash(hash, secret, 'latin1'), 'latin1') : secret;
+  let key = secret;
+  if (secret.length > block) {
+    // Memory of its own: what Node makes of a text may lie among that of others.
+    const digest = buffer.alloc(bits / 8);
+    digest.write(node.hash(hash, secret, 'latin1'), 0, 'latin1');
+    key = digest;
+  }
   const inner = buffer.alloc(block);
   const outer = buffer.alloc(block + bits / 8);
   for (let at = 0; at < block; at++) {
@@ -281,6 +287,7 @@ function nodeHmac(
     message.set(inner);
     message.write(text, block, 'latin1');
     outer.write(node.hash(hash, message, 'latin1'), block, 'latin1');
+    message.fill(0, 0, block);
     return node.hash(hash, outer, 'latin1');
   };
 }

@@ -1,12 +1,6 @@
 /** Judges DPoP proofs (RFC 9449 section 4.3), save for their being used twice. */
 import { decodeBase64url } from './base64url.ts';
-import {
-  importPublicKey,
-  type Jwk,
-  type KeyAlgorithm,
-  keyFitsAlgorithm,
-  type VerifySignature,
-} from './crypto.ts';
+import { type Jwk, type KeyAlgorithm, keyFitsAlgorithm } from './crypto.ts';
 import { normalizeHtu } from './dpop.ts';
 import type { DpopNonces } from './dpop-nonces.ts';
 import { Fault } from './fault.ts';
@@ -15,7 +9,7 @@ import { type JsonObject, parseJsonObject } from './json.ts';
 import { type JwsHeader, parseJws } from './jws.ts';
 import { isVerificationJwk } from './key-set.ts';
 import { andThen, type MaybePromise } from './maybe-async.ts';
-import { thumbprint } from './thumbprint.ts';
+import { createProofKeys } from './proof-keys.ts';
 
 export interface ProofRules {
   readonly algorithms: readonly KeyAlgorithm[];
@@ -48,31 +42,17 @@ export interface HeldProof {
 
 export type ProofVerifier = (request: ProofRequest) => MaybePromise<Fault | HeldProof>;
 
-/** A key that proofs came with before, ready to verify. */
-interface ProofKey extends JwsHeader {
-  readonly jkt: string;
-  readonly verify: VerifySignature;
-}
-
 const LONGEST_PROOF = 8 * 1024;
 const LONGEST_JTI = 256;
-const MOST_KEYS = 10_000;
-/** Enough for RSA keys of 8192 bits. */
-const LONGEST_REMEMBERED_HEADER = 2048;
+/** RSA keys of more bits, or with a longer exponent, are slow to verify with, which is the client's to choose. */
+const MOST_RSA_BYTES = 512;
+const MOST_EXPONENT_BYTES = 4;
 /** The members of private and symmetric keys (RFC 7518 section 6). */
 const secretMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 
 export function createProofVerifier(rules: ProofRules): ProofVerifier {
   const algorithms: ReadonlySet<string> = new Set(rules.algorithms);
-  // Importing a key costs as much as verifying with it, and a client sends the same header with every proof.
-  let keys = new Map<string, ProofKey>();
-
-  function remember(headerSegment: string, key: ProofKey): void {
-    // A client that varies its header must not fill the memory either.
-    if (headerSegment.length > LONGEST_REMEMBERED_HEADER) return;
-    if (keys.size >= MOST_KEYS) keys = new Map();
-    keys.set(headerSegment, key);
-  }
+  const keys = createProofKeys();
 
   return (request) => {
     const { proof } = request;
@@ -89,16 +69,15 @@ export function createProofVerifier(rules: ProofRules): ProofVerifier {
     if (held instanceof Fault) return held;
     return andThen(checkNonce(claims.nonce, rules.nonces), (nonceFault) => {
       if (nonceFault !== undefined) return nonceFault;
-      return andThen(known ?? importKey(jws.header), (key) => {
-        if (key instanceof Fault) return key;
+      return andThen(known ?? keys.read(jws.header, request.jkt), (key) => {
+        if (key === undefined) return refuse('malformed_proof', 'jwk as a public signature key');
         const { jkt } = key;
-        if (request.jkt !== undefined && jkt !== request.jkt) {
-          return refuse('proof_key_mismatch', request.jkt, jkt);
+        if (key.verify === undefined || (request.jkt !== undefined && jkt !== request.jkt)) {
+          return refuse('proof_key_mismatch', request.jkt ?? '', jkt);
         }
         return andThen(key.verify(jws.signingInput, jws.signature), (holds) => {
           if (!holds) return refuse('bad_proof_signature', 'a signature by the key of the proof');
-          // Only now, so that made-up keys push out none that are in use.
-          if (known === undefined) remember(jws.headerSegment, key);
+          if (known === undefined) keys.remember(jws.headerSegment, key);
           return { jkt, ...held };
         });
       });
@@ -124,7 +103,7 @@ function checkHeader({ alg, typ, jwk }: JwsHeader, algorithms: ReadonlySet<strin
 
 /** One key must have one thumbprint: numbers in their shortest, coordinates in their full length (RFC 7518 section 6). */
 function isSpeltOut({ kty, crv, n, e, x, y }: Jwk): boolean {
-  if (kty === 'RSA') return isShortest(n) && isShortest(e);
+  if (kty === 'RSA') return isShortest(n, MOST_RSA_BYTES) && isShortest(e, MOST_EXPONENT_BYTES);
   const length = coordinateBytes.get(crv);
   return hasLength(x, length) && (kty === 'OKP' || hasLength(y, length));
 }
@@ -140,21 +119,9 @@ function hasLength(value: unknown, length: number | undefined): boolean {
   return typeof value === 'string' && decodeBase64url(value)?.length === length;
 }
 
-function isShortest(value: unknown): boolean {
-  const [first = 0] = (typeof value === 'string' && decodeBase64url(value)) || [];
-  return first !== 0;
-}
-
-function importKey(header: JwsHeader): MaybePromise<ProofKey | Fault> {
-  const jwk = header.jwk as Jwk;
-  const broken = refuse('malformed_proof', 'jwk as a public signature key');
-  let verify: VerifySignature;
-  try {
-    verify = importPublicKey(jwk, header.alg as KeyAlgorithm);
-  } catch {
-    return broken;
-  }
-  return andThen(thumbprint(jwk) ?? '', (jkt) => (jkt === '' ? broken : { ...header, jkt, verify }));
+function isShortest(value: unknown, mostBytes: number): boolean {
+  const bytes = typeof value === 'string' ? decodeBase64url(value) : undefined;
+  return bytes !== undefined && bytes.length <= mostBytes && (bytes[0] ?? 0) !== 0;
 }
 
 /** The checks of section 4.3 that need no key: they are cheap, and come first. */

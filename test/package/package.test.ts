@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const run = promisify(execFile);
@@ -53,6 +54,25 @@ describe('the packed tarball in an empty project', () => {
       `console.log(typeof require('${name}'))`,
     );
     expect(stdout.trim()).toBe('object');
+  });
+
+  it.each([
+    ['createVerifier', 'client_credentials'],
+    ['createAuthedFetch', 'bad_signature'],
+  ])('a bundle of %s alone holds nothing of the other direction', async (name, foreign) => {
+    const { outputFiles } = await build({
+      stdin: { contents: `export { ${name} } from 'service-auth';`, resolveDir: join(project, 'user') },
+      bundle: true,
+      write: false,
+      format: 'esm',
+      platform: 'browser',
+      conditions: ['workerd', 'worker'],
+      external: ['node:*'],
+      tsconfigRaw: '{}',
+    });
+    const text = outputFiles[0]?.text ?? '';
+    expect(text).toContain(`function ${name}(`);
+    expect(text).not.toContain(foreign);
   });
 
   it('runs its command by its own name, as npx does', async () => {

@@ -38,6 +38,8 @@ export async function authenticateByOwnAssertion(
       ? await verifyByKey(context, jws, alg, service)
       : new Refusal('wrong_method');
   if (!('service' in verdict)) return verdict;
+  // What has expired while its signature was waited for, the storage may have forgotten.
+  if (settings.now() >= held.expiresAtMs) return new Refusal('wrong_claims');
   // Last of all: an assertion that was not good enough is not used up.
   const name = secrets.fingerprint('assertion', JSON.stringify([clientId, held.jti]));
   const isFirst = await settings.storage.useOnce(name, held.expiresAtMs);

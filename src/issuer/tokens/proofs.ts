@@ -47,7 +47,9 @@ export function createProofs(settings: IssuerSettings, emit: Emit | undefined): 
     }),
     async use(proof, clientId) {
       const { jkt, expiresAt } = proof;
-      if (await storage.useOnce(nameOf(proof), expiresAt)) return true;
+      // What has expired while it was waited for, the storage may have forgotten.
+      const isAlive = now() < expiresAt;
+      if (isAlive && (await storage.useOnce(nameOf(proof), expiresAt))) return true;
       emit?.({ type: 'dpop.replay', issuer, clientId, jkt });
       return false;
     },

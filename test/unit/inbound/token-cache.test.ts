@@ -5,7 +5,9 @@ import { createTokenCache } from '../../../src/inbound/token-cache.ts';
 const tail = (at: number): string => String(at).padStart(22, 't');
 
 it('answers as a map of whole tokens does, for what was used last', () => {
-  const token = fc.tuple(fc.constantFrom('a', 'bb', ''), fc.nat(12)).map(([head, at]) => head + tail(at));
+  const token = fc
+    .tuple(fc.constantFrom('eyJ', 'eyJhb', 'a', ''), fc.nat(12))
+    .map(([head, at]) => head + tail(at));
   const command = fc.tuple(fc.boolean(), token);
   fc.assert(
     fc.property(
@@ -47,4 +49,22 @@ it('never holds more than twice as many', () => {
   expect(cache.get(tail(0))).toBeUndefined();
   cache.clear();
   expect(cache.size).toBe(0);
+});
+
+it('tokens that end alike do not push each other out, unless they are JWTs', () => {
+  const cache = createTokenCache<number>(100);
+  const opaque = Array.from({ length: 20 }, (_, at) => `${at}-of-the-region-eu-west`);
+  for (const [at, token] of opaque.entries()) cache.set(token, at);
+  expect(opaque.map((token) => cache.get(token))).toEqual(opaque.map((_, at) => at));
+  cache.delete('3-of-the-region-eu-west');
+  expect(cache.get('3-of-the-region-eu-west')).toBeUndefined();
+  expect(cache.get('4-of-the-region-eu-west')).toBe(4);
+});
+
+it('a token that is set again counts once', () => {
+  const cache = createTokenCache<number>(1000, 1000);
+  const tokens = Array.from({ length: 9 }, (_, at) => `${at}`.repeat(50));
+  for (const [at, token] of tokens.entries()) cache.set(token, at);
+  for (let round = 0; round < 220; round++) cache.set('x'.repeat(50), round);
+  expect(tokens.map((token) => cache.get(token))).toEqual(tokens.map((_, at) => at));
 });

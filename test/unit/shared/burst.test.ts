@@ -26,17 +26,6 @@ describe('a turn of the loop', () => {
     await endOfTurn();
     expect(isTurnSpent()).toBe(false);
   });
-
-  it('verifies by itself where too much waits for the pool', async () => {
-    isTurnSpent();
-    passTime();
-    const dones: Done[] = [];
-    const results: Promise<boolean>[] = [];
-    while (isTurnSpent()) results.push(verifyInPool((done) => dones.push(done)));
-    expect(results).toHaveLength(1016);
-    for (let at = 0; at < dones.length; at++) dones[at]?.(null, true);
-    expect(await Promise.all(results)).not.toContain(false);
-  });
 });
 
 describe('the pool', () => {
@@ -56,6 +45,19 @@ describe('the pool', () => {
     for (let at = 1; at < 40; at++) dones[at]?.(null, at % 2 === 0);
     expect(await Promise.all(results)).toEqual(order.map((at) => at % 2 === 0));
     expect(started).toEqual(order);
+  });
+
+  it('turns away what would wait too long, and only that', async () => {
+    const dones: Done[] = [];
+    const results = Array.from({ length: 2016 }, () => verifyInPool((done) => dones.push(done)));
+    const late = () => verifyInPool((done) => done(null, true));
+    expect(late).toThrow(expect.objectContaining({ reason: 'overloaded', retryAfterMs: 1000 }));
+    dones[0]?.(null, true);
+    results.push(late());
+    expect(late).toThrow();
+    for (let at = 1; at < dones.length; at++) dones[at]?.(null, true);
+    expect(await Promise.all(results)).not.toContain(false);
+    expect(await late()).toBe(true);
   });
 
   it('refuses what it cannot verify', async () => {

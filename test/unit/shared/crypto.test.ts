@@ -4,7 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { importSecret, type SecretAlgorithm, secretAlgorithms } from '../../../src/shared/crypto.ts';
 
 function hmacOf(algorithm: SecretAlgorithm, secret: Uint8Array, text: string): Buffer {
-  return createHmac(`sha${algorithm.slice(2)}`, secret).update(text, 'latin1').digest();
+  return createHmac(`sha${algorithm.slice(2)}`, secret)
+    .update(text, 'latin1')
+    .digest();
 }
 
 describe.each(secretAlgorithms)('%s', (algorithm) => {
