@@ -11,11 +11,11 @@ import {
 } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { type Policy, readRouteSetting, resolveVerifier, type VerifierSource } from '../src/index.ts';
-import { httpOf, SERVICE_AUTH_VERIFIER, SETTING, ServiceAuthGuard } from './nest-guard.ts';
-import { type PlatformRequest, ServiceAuthFilter } from './nest-platform.ts';
+import { httpOf, SERVICE_AUTH_VERIFIER, SETTING, ServiceAuthGuard } from './nest/guard.ts';
+import { type PlatformRequest, ServiceAuthFilter } from './nest/platform.ts';
 
-export { SERVICE_AUTH_VERIFIER, ServiceAuthGuard } from './nest-guard.ts';
-export { ServiceAuthException } from './nest-platform.ts';
+export { SERVICE_AUTH_VERIFIER, ServiceAuthGuard } from './nest/guard.ts';
+export { ServiceAuthException } from './nest/platform.ts';
 
 interface Visibility {
   /** Serves every module of the application, in which it must then be the only one. @default false */

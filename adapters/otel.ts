@@ -1,12 +1,12 @@
 import { type Meter, metrics, type Tracer, trace } from '@opentelemetry/api';
 import type { EventListener, ServiceAuthEvent } from '../src/index.ts';
-import { attribute } from './otel-attributes.ts';
-import { createHealthGauges, type WatchedVerifier } from './otel-health.ts';
-import { createEventMetrics } from './otel-metrics.ts';
-import { createSpanRecorder } from './otel-spans.ts';
-import { createBounds } from './otel-tally.ts';
+import { attribute } from './otel/attributes.ts';
+import { createHealthGauges, type WatchedVerifier } from './otel/health.ts';
+import { createEventMetrics } from './otel/metrics.ts';
+import { createSpanRecorder } from './otel/spans.ts';
+import { createBounds } from './otel/tally.ts';
 
-export type { WatchedVerifier } from './otel-health.ts';
+export type { WatchedVerifier } from './otel/health.ts';
 
 export interface TelemetryOptions {
   /** Where metrics go; `false` for none. @default the global meter provider's, as it is when this is called */

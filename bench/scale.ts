@@ -6,8 +6,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { drawChart } from './chart.ts';
 import type { Row } from './harness.ts';
-import { line, renderTable, replaceBlock, show } from './markdown.ts';
-import { folder, resultOf, saveResult } from './results.ts';
+import { line, machineOf, replaceBlock, show } from './markdown.ts';
+import { folder, type Result, resultOf, root, saveResult } from './results.ts';
 import { documentLoad, introspectionLoad, redisLoad, sharedTokenLoad, tokenLoad } from './scale/model.ts';
 import { defaultPlan, type Plan, planFor } from './scale/plan.ts';
 import { type Simulated, simulate, simulateHerd } from './scale/simulate.ts';
@@ -57,6 +57,7 @@ function figuresOf(plan: Plan, found: Simulated): Row['figures'] {
     'all have tokens after s': found.recoverySeconds,
     'shared store, model': shared.steady,
     'shared store, simulated': found.shared.steady,
+    'shared store, deploy model': shared.deployPeak,
     'shared store, deploy': found.shared.deployPeak,
     'Redis ops/s, model': redis.tokens,
     'Redis ops/s, simulated': found.shared.commands,
@@ -93,7 +94,7 @@ const loadTable: readonly Column[] = [
 const waitTable: readonly Column[] = [
   ['Longest wait at a deploy, s', 'deploy, longest wait s'],
   ['After an outage all have tokens within, s', 'all have tokens after s'],
-  ['Shared store: peak second of a deploy', 'shared store, deploy'],
+  ['Shared store: peak second of a deploy', 'shared store, deploy model', 'shared store, deploy'],
   ['Redis ops in that deploy’s peak second', 'Redis at a deploy, model', 'Redis at a deploy, simulated'],
 ];
 
@@ -107,6 +108,13 @@ const introspectionTable: readonly Column[] = [
   ['Introspection calls/s', 'introspection/s, model', 'introspection/s, simulated'],
   ['Callers share tokens', 'shared tokens, model', 'shared tokens, simulated'],
   ['Verifiers share answers, too', 'shared answers, model', 'shared answers, simulated'],
+];
+
+const startTable: readonly Column[] = [
+  ['Tokens wanted', 'tokens wanted'],
+  ['Requests made', 'requests made'],
+  ['Answered too late', 'answered too late'],
+  ['All have tokens after, s', 'all have tokens after s'],
 ];
 
 function renderColumns(rows: readonly Row[], columns: readonly Column[]): string {
@@ -146,7 +154,7 @@ async function herd(plan: Plan, most?: number): Promise<Row['figures']> {
 }
 
 /** For the chart: each load that grows, by its size. */
-function chartOf(rows: readonly Row[]): string {
+function chartOf(result: Result): string {
   const columns = [
     ['Token requests a second, steady', 'simulated'],
     ['Peak second of a deploy of a minute', 'deploy, simulated'],
@@ -155,20 +163,19 @@ function chartOf(rows: readonly Row[]): string {
   ] as const;
   const groups = columns.map(([title, figure]) => ({
     title,
-    bar: 'a second',
-    rows: rows.map(({ name, figures }) => ({
-      name: `service-auth, ${name}`,
-      figures: { 'a second': figures[figure] ?? 0 },
-    })),
+    bar: { column: figure, unit: 'a second' },
+    rows: result.rows.map(({ name, figures }) => ({ name: `service-auth, ${name}`, figures })),
   }));
-  return drawChart(groups);
+  const title = 'What fleets of many instances ask of an issuer, simulated';
+  return drawChart({ title, foot: `bench/scale.ts, ${machineOf(result)}`, groups });
 }
 
 async function main(): Promise<void> {
   const startedAt = performance.now();
   const rows = await scale();
-  saveResult(resultOf('scale', rows, false));
-  writeFileSync(`${folder}/scale.svg`, chartOf(rows));
+  const result = resultOf('scale', rows);
+  saveResult(result);
+  writeFileSync(`${folder}/scale.svg`, chartOf(result));
   Error.stackTraceLimit = 0;
   const herdRows = await herds();
   const tables = {
@@ -176,14 +183,15 @@ async function main(): Promise<void> {
     waits: renderColumns(rows, waitTable),
     redis: renderColumns(rows, redisTable),
     introspection: renderColumns(rows, introspectionTable),
-    herds: renderTable({ table: 'Starts', rows: herdRows }).replace(/^.*\n\n/, ''),
+    starts: renderColumns(herdRows, startTable),
   };
-  let text = readFileSync('docs/scale.md', 'utf8');
+  const file = `${root}/docs/scale.md`;
+  let text = readFileSync(file, 'utf8');
   for (const [name, table] of Object.entries(tables)) {
     text = replaceBlock(text, name, table);
     console.log(`${table}\n`);
   }
-  writeFileSync('docs/scale.md', text);
+  writeFileSync(file, text);
   const { issuerTokensPerSecond } = defaultPlan;
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(0);
   console.log(

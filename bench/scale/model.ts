@@ -21,9 +21,7 @@ export function cycleSeconds(plan: Plan): number {
 /** The same where the instances of a service share: whoever comes to its renewal first asks for all. */
 export function sharedCycleSeconds(plan: Plan): number {
   const window = windowSeconds(plan);
-  return (
-    plan.lifetimeSeconds - window + firstOf(membersOf(plan), JITTER * window, plan.callsPerSecond)
-  );
+  return plan.lifetimeSeconds - window + firstOf(membersOf(plan), JITTER * window, plan.callsPerSecond);
 }
 
 export interface TokenLoad {

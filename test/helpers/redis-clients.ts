@@ -2,8 +2,8 @@
 import { Cluster, Redis } from 'ioredis';
 import { Redis as Valkey } from 'iovalkey';
 import { createClient, createCluster } from 'redis';
+import type { RedisSubscriber } from '../../adapters/redis/subscription.ts';
 import type { RedisClient } from '../../adapters/redis.ts';
-import type { RedisSubscriber } from '../../adapters/redis-subscription.ts';
 
 export interface Connection {
   readonly client: RedisClient;

@@ -1,7 +1,7 @@
 /** A service of the tests: it verifies tokens of its own making, learns by Redis which to refuse, and says since when. */
 import { createInterface } from 'node:readline';
 import { Redis } from 'ioredis';
-import { createRedisInvalidations } from '../../adapters/redis-invalidations.ts';
+import { createRedisInvalidations } from '../../adapters/redis/invalidations.ts';
 import { createVerifier, type Invalidation } from '../../src/index.ts';
 import { judge } from './judge.ts';
 import { audience, goodClaims, issuer, signHmac } from './tokens.ts';

@@ -1,12 +1,12 @@
 /** What one verifier is told to refuse, all refuse: at once, and whatever becomes of Redis in between. */
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { RedisInvalidationEvent } from '../../adapters/redis-invalidation-events.ts';
+import type { RedisInvalidationEvent } from '../../adapters/redis/invalidation-events.ts';
 import {
   createRedisInvalidations,
   type RedisInvalidations,
   type RedisInvalidationsOptions,
-} from '../../adapters/redis-invalidations.ts';
+} from '../../adapters/redis/invalidations.ts';
 import { createVerifier, type Invalidation, tokenKey, type Verifier } from '../../src/index.ts';
 import { startProcess, type TalkingProcess } from '../helpers/issuer-process.ts';
 import { judge } from '../helpers/judge.ts';

@@ -1,6 +1,6 @@
 /** Limits that issuers count in Redis: never more than one limit for all, never none. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createRedisLimits } from '../../adapters/redis-limits.ts';
+import { createRedisLimits } from '../../adapters/redis/limits.ts';
 import type { LimitStore } from '../../src/index.ts';
 import { createIssuer, memoryStorage } from '../../src/issuer/index.ts';
 import { hasRedis, type PrivateRedis, startRedis, startRedisCluster, until } from '../helpers/redis.ts';

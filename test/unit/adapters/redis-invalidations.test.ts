@@ -1,11 +1,11 @@
 /** What needs no Redis: the options, and how invalidations are spelt. */
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { createInvalidationTexts } from '../../../adapters/redis-invalidation-text.ts';
+import { createInvalidationTexts } from '../../../adapters/redis/invalidation-text.ts';
 import {
   createRedisInvalidations,
   type RedisInvalidationsOptions,
-} from '../../../adapters/redis-invalidations.ts';
+} from '../../../adapters/redis/invalidations.ts';
 import { type Invalidation, tokenKey } from '../../../src/index.ts';
 
 const bytes = new TextEncoder().encode('a secret of at least 32 bytes, for tests');

@@ -2,8 +2,8 @@
 import { EventEmitter } from 'node:events';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createRedisCommands } from '../../../adapters/redis/client.ts';
 import { createRedisStores, type RedisClient, RedisFailure } from '../../../adapters/redis.ts';
-import { createRedisCommands } from '../../../adapters/redis-client.ts';
 
 const canary = 'canary-value-5c1e';
 const proof = { jkt: 'thumbprint', jti: canary, expiresAt: Date.now() + 60_000 };

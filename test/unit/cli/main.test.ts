@@ -15,7 +15,16 @@ describe('service-auth', () => {
     const { code, stdout } = await program.run(args);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^Usage: service-auth <command>/);
-    for (const name of ['issuer', 'services', 'token', 'call', 'inspect', 'doctor', 'gateway', 'Exit codes']) {
+    for (const name of [
+      'issuer',
+      'services',
+      'token',
+      'call',
+      'inspect',
+      'doctor',
+      'gateway',
+      'Exit codes',
+    ]) {
       expect(stdout).toContain(name);
     }
   });

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { LimitRequest, LimitStore } from '../src/index.ts';
-import { OptionChecker } from '../src/shared/options.ts';
-import { createRedisCommands, type RedisClient, readRedisClient } from './redis-client.ts';
-import { keyNames, readNamespace } from './redis-keys.ts';
+import type { LimitRequest, LimitStore } from '../../src/index.ts';
+import { OptionChecker } from '../../src/shared/options.ts';
+import { createRedisCommands, type RedisClient, readRedisClient } from './client.ts';
+import { keyNames, readNamespace } from './keys.ts';
 
 /** Where the counts are, and how long an issuer waits for them. */
 export interface RedisLimitsOptions {

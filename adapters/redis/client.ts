@@ -1,6 +1,6 @@
 /** The part of a Redis client that is used here, and commands that keep no request waiting. */
-import { within } from '../src/shared/deadline.ts';
-import type { OptionChecker } from '../src/shared/options.ts';
+import { within } from '../../src/shared/deadline.ts';
+import type { OptionChecker } from '../../src/shared/options.ts';
 
 /** `Redis` and `Cluster` of ioredis and of iovalkey. */
 export interface CallingRedisClient {

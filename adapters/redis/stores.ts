@@ -1,5 +1,5 @@
-import type { ReplayStore, TextStore, TokenStore } from '../src/index.ts';
-import { OptionChecker } from '../src/shared/options.ts';
+import type { ReplayStore, TextStore, TokenStore } from '../../src/index.ts';
+import { OptionChecker } from '../../src/shared/options.ts';
 import {
   createRedisCommands,
   type RedisClient,
@@ -7,10 +7,10 @@ import {
   RedisFailure,
   type RedisFailureCode,
   readRedisClient,
-} from './redis-client.ts';
-import { keyNames, readNamespace } from './redis-keys.ts';
-import { createRedisReplayStore, type RedisReplayOptions, withLocalFallback } from './redis-replay.ts';
-import { createRedisTextStore, createRedisTokenStore } from './redis-texts.ts';
+} from './client.ts';
+import { keyNames, readNamespace } from './keys.ts';
+import { createRedisReplayStore, type RedisReplayOptions, withLocalFallback } from './replay.ts';
+import { createRedisTextStore, createRedisTokenStore } from './texts.ts';
 
 export interface RedisStoresOptions {
   /** A client of ioredis, iovalkey or node-redis: for one server, a cluster or sentinels. */

@@ -1,6 +1,6 @@
 /** The invalidations that are alive, in one sorted set by the time (in microseconds, of Redis) at which they were made. */
-import type { RedisCommands } from './redis-client.ts';
-import { textOf } from './redis-keys.ts';
+import type { RedisCommands } from './client.ts';
+import { textOf } from './keys.ts';
 
 /** What was said, and when by the clock of Redis, in microseconds. */
 export type LogEntry = readonly [text: string, time: number];

@@ -1,6 +1,6 @@
 /** A subscription that comes back after every loss of its connection. */
-import { within } from '../src/shared/deadline.ts';
-import { type CallingRedisClient, RedisFailure, type SendingRedisClient } from './redis-client.ts';
+import { within } from '../../src/shared/deadline.ts';
+import { type CallingRedisClient, RedisFailure, type SendingRedisClient } from './client.ts';
 
 interface Emitter {
   on(event: 'ready' | 'error', listener: () => void): unknown;

@@ -1,8 +1,8 @@
 import type { Meter } from '@opentelemetry/api';
-import type { ServiceAuthEvent } from '../src/index.ts';
-import { attribute, errorTypeOf, known, serverOf } from './otel-attributes.ts';
-import { createInstruments } from './otel-instruments.ts';
-import type { Bounds } from './otel-tally.ts';
+import type { ServiceAuthEvent } from '../../src/index.ts';
+import { attribute, errorTypeOf, known, serverOf } from './attributes.ts';
+import { createInstruments } from './instruments.ts';
+import type { Bounds } from './tally.ts';
 
 export interface EventMetrics {
   record(event: ServiceAuthEvent): void;

@@ -6,7 +6,7 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { MetadataScanner, ModulesContainer, Reflector } from '@nestjs/core';
-import type { AuthOutcome, Guard, MaybePromise, Policy, Verifier } from '../src/index.ts';
+import type { AuthOutcome, Guard, MaybePromise, Policy, Verifier } from '../../src/index.ts';
 import {
   isAnswered,
   type PlatformRequest,
@@ -14,7 +14,7 @@ import {
   refuse,
   setHeaders,
   viewOf,
-} from './nest-platform.ts';
+} from './platform.ts';
 
 /** Injects the verifier of the module, for `ready`, `health`, `invalidate` and `verifyToken`. */
 export const SERVICE_AUTH_VERIFIER: unique symbol = Symbol('SERVICE_AUTH_VERIFIER');

@@ -1,6 +1,6 @@
 import type { Histogram, Meter } from '@opentelemetry/api';
-import { attribute } from './otel-attributes.ts';
-import { type Bounds, createTallies, type Tally } from './otel-tally.ts';
+import { attribute } from './attributes.ts';
+import { type Bounds, createTallies, type Tally } from './tally.ts';
 
 /** From a call within the machine to the longest deadline, in seconds. */
 const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];

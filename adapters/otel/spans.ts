@@ -1,6 +1,6 @@
 import { type Attributes, SpanKind, SpanStatusCode, type Tracer } from '@opentelemetry/api';
-import type { ServiceAuthEvent } from '../src/index.ts';
-import { attribute, errorTypeOf, known, serverOf } from './otel-attributes.ts';
+import type { ServiceAuthEvent } from '../../src/index.ts';
+import { attribute, errorTypeOf, known, serverOf } from './attributes.ts';
 
 export type SpanRecorder = (event: ServiceAuthEvent) => void;
 

@@ -1,7 +1,7 @@
 /** Text in Redis until it expires, and leases: what instances share to spare the issuer. */
-import type { TextStore, TokenStore } from '../src/index.ts';
-import type { RedisCommands } from './redis-client.ts';
-import { createOwnValues, type KeyNames, setOnce, textOf } from './redis-keys.ts';
+import type { TextStore, TokenStore } from '../../src/index.ts';
+import type { RedisCommands } from './client.ts';
+import { createOwnValues, type KeyNames, setOnce, textOf } from './keys.ts';
 
 export interface RedisTextRules {
   readonly commands: RedisCommands;

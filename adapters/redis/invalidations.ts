@@ -1,13 +1,13 @@
-import type { EventListener, Invalidation, Verifier } from '../src/index.ts';
-import { OptionChecker } from '../src/shared/options.ts';
-import { createRedisCommands, type RedisClient, readRedisClient } from './redis-client.ts';
-import type { RedisInvalidationEvent } from './redis-invalidation-events.ts';
-import { createInvalidationLog } from './redis-invalidation-log.ts';
-import { createInvalidationTexts } from './redis-invalidation-text.ts';
-import { keyNames, readNamespace } from './redis-keys.ts';
-import { createKnownInvalidations } from './redis-known-invalidations.ts';
-import { createOutbox } from './redis-outbox.ts';
-import { createSubscription, type RedisSubscriber } from './redis-subscription.ts';
+import type { EventListener, Invalidation, Verifier } from '../../src/index.ts';
+import { OptionChecker } from '../../src/shared/options.ts';
+import { createRedisCommands, type RedisClient, readRedisClient } from './client.ts';
+import type { RedisInvalidationEvent } from './invalidation-events.ts';
+import { createInvalidationLog } from './invalidation-log.ts';
+import { createInvalidationTexts } from './invalidation-text.ts';
+import { keyNames, readNamespace } from './keys.ts';
+import { createKnownInvalidations } from './known-invalidations.ts';
+import { createOutbox } from './outbox.ts';
+import { createSubscription, type RedisSubscriber } from './subscription.ts';
 
 /** Who is told, over which connections, and for how long. */
 export interface RedisInvalidationsOptions {

@@ -1,6 +1,6 @@
 /** How keys are named, and what is read and written of one. */
-import type { OptionChecker } from '../src/shared/options.ts';
-import type { RedisCommands } from './redis-client.ts';
+import type { OptionChecker } from '../../src/shared/options.ts';
+import type { RedisCommands } from './client.ts';
 
 /** What lies under a key begins its name; what is kept in another form will be of another version. */
 const VERSION = 'v1';

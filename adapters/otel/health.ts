@@ -1,7 +1,7 @@
 import type { Meter, ObservableResult } from '@opentelemetry/api';
-import type { Verifier } from '../src/index.ts';
-import { attribute } from './otel-attributes.ts';
-import type { Bounds } from './otel-tally.ts';
+import type { Verifier } from '../../src/index.ts';
+import { attribute } from './attributes.ts';
+import type { Bounds } from './tally.ts';
 
 export type WatchedVerifier = Pick<Verifier, 'health'>;
 

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
-import type { AuthRequest, Caller, Rejection } from '../src/index.ts';
-import { type NodeRequest, NodeRequestView } from './node-request.ts';
+import type { AuthRequest, Caller, Rejection } from '../../src/index.ts';
+import { type NodeRequest, NodeRequestView } from '../node-request.ts';
 
 /** What Nest passes on: Fastify wraps the objects of Node, Express extends them. */
 export interface PlatformRequest {

@@ -1,10 +1,10 @@
 /** Used DPoP proofs in Redis: each is recorded once, whatever instance it comes to (RFC 9449 section 11.1). */
-import { createMemoryReplayStore, type ReplayStore } from '../src/index.ts';
-import { encodeBase64url } from '../src/shared/base64url.ts';
-import { createCircuitBreaker } from '../src/shared/circuit-breaker.ts';
-import { sha256 } from '../src/shared/crypto.ts';
-import { type RedisCommands, RedisFailure } from './redis-client.ts';
-import { createOwnValues, type KeyNames, setOnce } from './redis-keys.ts';
+import { createMemoryReplayStore, type ReplayStore } from '../../src/index.ts';
+import { encodeBase64url } from '../../src/shared/base64url.ts';
+import { createCircuitBreaker } from '../../src/shared/circuit-breaker.ts';
+import { sha256 } from '../../src/shared/crypto.ts';
+import { type RedisCommands, RedisFailure } from './client.ts';
+import { createOwnValues, type KeyNames, setOnce } from './keys.ts';
 
 /** How used proofs are kept. */
 export interface RedisReplayOptions {

@@ -1,6 +1,6 @@
 /** Invalidations as Redis keeps them: what is meant, never a token, and by whom it was said where a secret is shared. */
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { type Invalidation, tokenKey } from '../src/index.ts';
+import { type Invalidation, tokenKey } from '../../src/index.ts';
 
 /** What somebody said is no longer to be accepted; when, is not part of it. */
 export type Denied = { readonly tokenKey: string } | { readonly jti: string } | { readonly clientId: string };

@@ -1,8 +1,8 @@
 /** What this instance has said and Redis does not keep yet: sent at once, and again until it is kept. */
-import { ServiceAuthError } from '../src/index.ts';
-import type { RedisInvalidationEvent } from './redis-invalidation-events.ts';
-import { type InvalidationLog, PAGE } from './redis-invalidation-log.ts';
-import type { KnownInvalidations } from './redis-known-invalidations.ts';
+import { ServiceAuthError } from '../../src/index.ts';
+import type { RedisInvalidationEvent } from './invalidation-events.ts';
+import { type InvalidationLog, PAGE } from './invalidation-log.ts';
+import type { KnownInvalidations } from './known-invalidations.ts';
 
 export interface Outbox {
   /** Never rejects for Redis. @throws (rejects with) ServiceAuthError `deny_list_full` where too much waits already */

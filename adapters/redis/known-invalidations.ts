@@ -1,9 +1,9 @@
 /** The living invalidations as one instance knows them: applied once each, and compared with those of Redis. */
-import type { Invalidation, Verifier } from '../src/index.ts';
-import type { RedisInvalidationEvent } from './redis-invalidation-events.ts';
-import type { InvalidationLog, LogEntry } from './redis-invalidation-log.ts';
-import { PAGE } from './redis-invalidation-log.ts';
-import type { InvalidationTexts } from './redis-invalidation-text.ts';
+import type { Invalidation, Verifier } from '../../src/index.ts';
+import type { RedisInvalidationEvent } from './invalidation-events.ts';
+import type { InvalidationLog, LogEntry } from './invalidation-log.ts';
+import { PAGE } from './invalidation-log.ts';
+import type { InvalidationTexts } from './invalidation-text.ts';
 
 export interface KnownInvalidations {
   /** Takes a message of the channel, whatever it is. */
