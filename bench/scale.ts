@@ -54,7 +54,7 @@ function figuresOf(plan: Plan, found: Simulated): Row['figures'] {
     'deploy, longest wait s': found.deployWait,
     'after an outage, model': tokens.outagePeak,
     'after an outage, simulated': found.tokens.outagePeak,
-    'all have tokens after s': found.recoverySeconds,
+    'after an outage, longest wait s': found.recoverySeconds,
     'shared store, model': shared.steady,
     'shared store, simulated': found.shared.steady,
     'shared store, deploy model': shared.deployPeak,
@@ -93,7 +93,7 @@ const loadTable: readonly Column[] = [
 
 const waitTable: readonly Column[] = [
   ['Longest wait at a deploy, s', 'deploy, longest wait s'],
-  ['After an outage all have tokens within, s', 'all have tokens after s'],
+  ['Longest wait once the issuer is back, s', 'after an outage, longest wait s'],
   ['Shared store: peak second of a deploy', 'shared store, deploy model', 'shared store, deploy'],
   ['Redis ops in that deploy’s peak second', 'Redis at a deploy, model', 'Redis at a deploy, simulated'],
 ];

@@ -20,8 +20,6 @@ export interface Fleet {
   longestWait(): number;
   /** How many calls without a token got one. */
   served(): number;
-  /** When the last of them did, in milliseconds. */
-  lastServedAt(): number;
 }
 
 export interface FleetOptions {
@@ -38,7 +36,7 @@ export function createFleet({ plan, seed, sharesTokens = false }: FleetOptions):
   const running: (() => void)[][] = Array.from({ length: plan.instances }, () => []);
   let longestMs = 0;
   let served = 0;
-  let lastServedAt = 0;
+  let lookedAt = 0;
 
   function startInstance(instance: number): void {
     for (const end of running[instance] ?? []) end();
@@ -51,9 +49,8 @@ export function createFleet({ plan, seed, sharesTokens = false }: FleetOptions):
         startAt: time.now(),
         request: requestOf(issuer, store, clientId, target),
         onServed(waitedMs) {
-          longestMs = Math.max(longestMs, waitedMs);
+          longestMs = Math.max(longestMs, Math.min(waitedMs, time.now() - lookedAt));
           served++;
-          lastServedAt = time.now();
         },
       }),
     );
@@ -74,10 +71,10 @@ export function createFleet({ plan, seed, sharesTokens = false }: FleetOptions):
     longestWait() {
       const seconds = longestMs / 1000;
       longestMs = 0;
+      lookedAt = time.now();
       return seconds;
     },
     served: () => served,
-    lastServedAt: () => lastServedAt,
   };
 }
 

@@ -55,7 +55,8 @@ export function sharedTokenLoad(plan: Plan): TokenLoad {
   const steady = (servicesOf(plan) * plan.tokens) / sharedCycleSeconds(plan);
   return {
     steady,
-    deployPeak: most(steady, deploySeconds),
+    // The tokens of one service were got together, and are renewed together.
+    deployPeak: plan.tokens * most(steady / plan.tokens, deploySeconds),
     // Of several instances one asks at once, whatever the others wait for.
     outagePeak: most(steady * outageSeconds, 1),
   };

@@ -10,6 +10,7 @@ import {
   type TokenLoad,
 } from './model.ts';
 import type { Plan } from './plan.ts';
+import type { Tally } from './tally.ts';
 
 /** Peaks are NaN where a part of the fleet was simulated. */
 export interface SharedLoad {
@@ -21,7 +22,7 @@ export interface SharedLoad {
 
 export interface Simulated {
   readonly tokens: TokenLoad;
-  /** The longest that a call had no token after the deploy, and after the outage, in seconds. */
+  /** The longest that calls had no token at the deploy, and since the end of the outage, in seconds. */
   readonly deployWait: number;
   readonly recoverySeconds: number;
   readonly shared: SharedLoad;
@@ -89,20 +90,22 @@ async function run(
   const seconds = Math.ceil(cycleSeconds(plan) * cyclesFor(plan.instances * plan.tokens));
   const steady = (await watch(fleet, seconds)).count / seconds;
   fleet.longestWait();
-  return { steady, deployPeak: await deploys(fleet, plan), deployWait: fleet.longestWait() };
+  const [deployPeak = 0] = await deploys(fleet, plan, [fleet.issuer.requests]);
+  return { steady, deployPeak, deployWait: fleet.longestWait() };
 }
 
 /** The most in one second of a deploy, on average of several where a fleet is small. */
-async function deploys(fleet: Fleet, plan: Plan, tally = fleet.issuer.requests): Promise<number> {
+async function deploys(fleet: Fleet, plan: Plan, tallies: readonly Tally[]): Promise<readonly number[]> {
   const times = plan.instances > 1000 ? 1 : 5;
-  let sum = 0;
+  const sums = tallies.map(() => 0);
   for (let time = 0; time < times; time++) {
     fleet.start(plan.deploySeconds);
     const from = fleet.time.now();
     await fleet.time.run(from + (plan.deploySeconds + 60) * 1000);
-    sum += tally.peak(from, fleet.time.now());
+    for (const [at, tally] of tallies.entries())
+      sums[at] = (sums[at] ?? 0) + tally.peak(from, fleet.time.now());
   }
-  return sum / times;
+  return sums.map((sum) => sum / times);
 }
 
 async function watch(
@@ -127,9 +130,9 @@ async function runOutage(
     fleet.issuer.setDown(true);
     await watch(fleet, plan.outageSeconds);
     fleet.issuer.setDown(false);
-    const backAt = fleet.time.now();
+    fleet.longestWait();
     sum += (await watch(fleet, 120)).peak;
-    recoverySeconds = Math.max(recoverySeconds, (fleet.lastServedAt() - backAt) / 1000);
+    recoverySeconds = Math.max(recoverySeconds, fleet.longestWait());
   }
   return { outagePeak: sum / times, recoverySeconds };
 }
@@ -142,11 +145,13 @@ async function runShared(plan: Plan, seed: number): Promise<SharedLoad> {
   const from = fleet.time.now();
   const { count } = await watch(fleet, seconds);
   const counted = commands.between(from, fleet.time.now());
-  const deployFrom = fleet.time.now();
-  const commandsAtDeploy = await deploys(fleet, plan, commands);
+  const [deployPeak = 0, commandsAtDeploy = 0] = await deploys(fleet, plan, [
+    fleet.issuer.requests,
+    commands,
+  ]);
   return {
     steady: count / seconds,
-    deployPeak: fleet.issuer.requests.peak(deployFrom, fleet.time.now()),
+    deployPeak,
     commands: counted / seconds,
     commandsAtDeploy,
   };
