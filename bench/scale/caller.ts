@@ -12,7 +12,9 @@ export interface CallerOptions {
   readonly plan: Plan;
   readonly startAt: number;
   readonly request: (old: HeldToken | undefined) => Promise<HeldToken>;
-  /** How long calls had no token. */
+  /** Calls have no token from now on. */
+  readonly onLacked?: (() => void) | undefined;
+  /** They have one again, and how long they had none. */
   readonly onServed?: ((waitedMs: number) => void) | undefined;
 }
 
@@ -22,7 +24,8 @@ export interface CallerOptions {
  * Calls come independently of each other. Those that find a token which needs no renewal change nothing and are left
  * out: from any time on, the wait for the next one is the same.
  */
-export function startCaller({ time, random, plan, startAt, request, onServed }: CallerOptions): () => void {
+export function startCaller(options: CallerOptions): () => void {
+  const { time, random, plan, startAt, request, onLacked, onServed } = options;
   const pauseMs = 1000 / plan.callsPerSecond;
   let isEnded = false;
   let isPlanned = false;
@@ -67,7 +70,10 @@ export function startCaller({ time, random, plan, startAt, request, onServed }: 
       return;
     }
     const { token } = slot.state();
-    if (token === undefined || time.now() >= token.expiresAt) lackedFrom ??= time.now();
+    if (lackedFrom === undefined && (token === undefined || time.now() >= token.expiresAt)) {
+      lackedFrom = time.now();
+      onLacked?.();
+    }
     answer.then(
       () => callAfter(dueAt()),
       // Refused without a request, it says for how long that goes on.

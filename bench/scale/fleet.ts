@@ -18,7 +18,9 @@ export interface Fleet {
   start(withinSeconds: number, byService?: boolean): void;
   /** The longest that calls of an instance had no token since the last look, in seconds. */
   longestWait(): number;
-  /** How many calls without a token got one. */
+  /** How many tokens calls lack now; no fleet was replaced before. */
+  lacking(): number;
+  /** How many that were lacking came. */
   served(): number;
 }
 
@@ -36,6 +38,7 @@ export function createFleet({ plan, seed, sharesTokens = false }: FleetOptions):
   const running: (() => void)[][] = Array.from({ length: plan.instances }, () => []);
   let longestMs = 0;
   let served = 0;
+  let lacking = 0;
   let lookedAt = 0;
 
   function startInstance(instance: number): void {
@@ -48,7 +51,9 @@ export function createFleet({ plan, seed, sharesTokens = false }: FleetOptions):
         plan,
         startAt: time.now(),
         request: requestOf(issuer, store, clientId, target),
+        onLacked: () => void lacking++,
         onServed(waitedMs) {
+          lacking--;
           longestMs = Math.max(longestMs, Math.min(waitedMs, time.now() - lookedAt));
           served++;
         },
@@ -75,6 +80,7 @@ export function createFleet({ plan, seed, sharesTokens = false }: FleetOptions):
       return seconds;
     },
     served: () => served,
+    lacking: () => lacking,
   };
 }
 

@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 export interface TalkingProcess {
+  readonly pid: number;
   /** What it said first. */
   readonly greeting: string;
   ask(line: string): Promise<string>;
@@ -32,6 +33,7 @@ export async function startProcess(
   }
 
   return {
+    pid: child.pid ?? 0,
     greeting: await nextLine(),
     ask(line) {
       child.stdin.write(`${line}\n`);

@@ -1,13 +1,10 @@
 /** Two issuer processes on one PostgreSQL, behind one name: they behave as one, and one goes on without the other. */
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer, request as forward, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { buffer } from 'node:stream/consumers';
 import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTokenClient, createVerifier } from '../../src/index.ts';
 import { type AdminClient, createAdminClient } from '../../src/issuer/index.ts';
+import { type Balancer, startBalancer } from '../helpers/balancer.ts';
 import { createDpopClient } from '../helpers/dpop.ts';
 import { createPartyKey } from '../helpers/issuer-world.ts';
 import { judge } from '../helpers/judge.ts';
@@ -283,61 +280,4 @@ const statusOf = (token: string): unknown => claimsOf(token).status;
 
 function inTurn<T>(count: number, work: (turn: number) => Promise<T>): Promise<T[]> {
   return Promise.all(Array.from({ length: count }, (_, turn) => work(turn)));
-}
-
-interface WholeAnswer {
-  readonly answer: IncomingMessage;
-  readonly content: Buffer;
-}
-
-interface Balancer {
-  readonly url: string;
-  readonly backends: string[];
-  /** How many requests had to be sent to another backend. */
-  failovers(): number;
-  close(): Promise<void>;
-}
-
-/** Sends requests to its backends in turn, and to the other ones where no whole answer comes. */
-async function startBalancer(): Promise<Balancer> {
-  const backends: string[] = [];
-  let turn = 0;
-  let failovers = 0;
-
-  async function send({ method, url, headers }: IncomingMessage, body: Buffer): Promise<WholeAnswer> {
-    const first = turn++;
-    for (let attempt = 0; ; attempt++) {
-      const backend = backends[(first + attempt) % backends.length];
-      try {
-        const outgoing = forward(`${backend}${url}`, { method, headers });
-        outgoing.end(body);
-        const [answer]: IncomingMessage[] = await once(outgoing, 'response');
-        if (answer === undefined) throw new Error('there is no answer');
-        return { answer, content: await buffer(answer) };
-      } catch (error) {
-        failovers++;
-        if (attempt === backends.length - 1) throw error;
-      }
-    }
-  }
-
-  const server = createServer(async (incoming, response) => {
-    try {
-      const { answer, content } = await send(incoming, await buffer(incoming));
-      response.writeHead(answer.statusCode ?? 502, answer.headers).end(content);
-    } catch {
-      response.destroy();
-    }
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    backends,
-    failovers: () => failovers,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
 }

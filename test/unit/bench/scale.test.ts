@@ -56,7 +56,13 @@ describe('the capacity model', () => {
     const plan = planFor(1000);
     const { tokens, recoverySeconds } = await simulate(plan, 5, { instances: 10, outage: 1000, shared: 10 });
     expectClose(tokens.outagePeak, tokenLoad(plan).outagePeak, PEAK);
-    expect(recoverySeconds).toBeLessThan(60);
+    expect(recoverySeconds).toBeLessThan(20);
+  });
+
+  it('tells where a fleet does not come back', async () => {
+    const plan = planFor(100, { outageSeconds: 600, issuerTokensPerSecond: 5 });
+    const { recoverySeconds } = await simulate(plan, 5, { instances: 10, outage: 100, shared: 10 });
+    expect(recoverySeconds).toBeNaN();
   });
 
   it('agrees with real documents and with caches of answers', async () => {
