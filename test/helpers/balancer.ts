@@ -17,8 +17,8 @@ interface WholeAnswer {
   readonly content: Buffer;
 }
 
-/** Sends requests to its backends in turn, and to the other ones where no whole answer comes. */
-export async function startBalancer(): Promise<Balancer> {
+/** Sends requests to its backends in turn, and to the other ones where no whole answer comes in time. */
+export async function startBalancer(answerTimeoutMs = 60_000): Promise<Balancer> {
   const backends: string[] = [];
   let turn = 0;
   let failovers = 0;
@@ -28,7 +28,8 @@ export async function startBalancer(): Promise<Balancer> {
     for (let attempt = 0; ; attempt++) {
       const backend = backends[(first + attempt) % backends.length];
       try {
-        const outgoing = forward(`${backend}${url}`, { method, headers });
+        const signal = AbortSignal.timeout(answerTimeoutMs);
+        const outgoing = forward(`${backend}${url}`, { method, headers, signal });
         outgoing.end(body);
         const [answer]: IncomingMessage[] = await once(outgoing, 'response');
         if (answer === undefined) throw new Error('there is no answer');

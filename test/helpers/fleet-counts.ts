@@ -2,6 +2,8 @@
 export interface FleetCounts {
   /** Proofs of good tokens; each is sent twice, to two instances. */
   readonly proofs: number;
+  /** Of them: sent to both at the very same moment. */
+  readonly together: number;
   /** Of them: let through at least once. */
   readonly accepted: number;
   readonly acceptedTwice: number;
@@ -33,6 +35,7 @@ export interface LoadReport {
 export function noCounts(): Mutable<FleetCounts> {
   return {
     proofs: 0,
+    together: 0,
     accepted: 0,
     acceptedTwice: 0,
     goodRefused: 0,
@@ -69,7 +72,7 @@ export function sumOf(reports: readonly LoadReport[]): LoadReport {
 }
 
 /** Writes rows under each other, for whoever reads the output of the tests. */
-export function printTable(title: string, rows: readonly Readonly<Record<string, string | number>>[]): void {
+export function printTable(rows: readonly Readonly<Record<string, string | number>>[]): void {
   const heads = Object.keys(rows[0] ?? {});
   const lines = [heads, ...rows.map((row) => heads.map((head) => `${row[head]}`))];
   const widths = heads.map((_, at) => Math.max(...lines.map((line) => line[at]?.length ?? 0)));
@@ -78,5 +81,5 @@ export function printTable(title: string, rows: readonly Readonly<Record<string,
       .map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0)))
       .join('  '),
   );
-  console.log(`${title}\n${written.join('\n')}`);
+  console.log(`\n${written.join('\n')}`);
 }

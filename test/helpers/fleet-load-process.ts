@@ -4,12 +4,21 @@ import type { LoadReport } from './fleet-counts.ts';
 import { createLoad } from './fleet-load.ts';
 import { createProver } from './fleet-proofs.ts';
 
-const { NAME = '', URL: url = '', KEY = '', PORTS = '', AT_ONCE = '', PROOFS = '' } = process.env;
+const {
+  NAME = '',
+  URL: url = '',
+  KEY = '',
+  PORTS = '',
+  AT_ONCE = '',
+  TIMEOUT_MS = '',
+  PROOFS = '',
+} = process.env;
 const load = createLoad({
   name: NAME,
   ports: JSON.parse(PORTS),
   prover: createProver(JSON.parse(KEY), url),
   atOnce: Number(AT_ONCE),
+  answerTimeoutMs: Number(TIMEOUT_MS),
   proofs: Number(PROOFS),
 });
 let running: Promise<LoadReport> | undefined;

@@ -10,6 +10,8 @@ export interface LoadOptions {
   readonly prover: Prover;
   /** How many proofs are under way at once. */
   readonly atOnce: number;
+  /** An answer that takes longer is none. */
+  readonly answerTimeoutMs: number;
   /** The load ends by itself after so many proofs; else when it is told. */
   readonly proofs: number;
 }
@@ -46,15 +48,15 @@ const PATH = '/orders';
 const LATER = 300;
 /** One of so many proofs is followed by a request that is bad. */
 const BAD_EVERY = 8;
-const ANSWER_TIMEOUT_MS = 2000;
 
-export function createLoad({ name, ports, prover, atOnce, proofs }: LoadOptions): Load {
+export function createLoad(options: LoadOptions): Load {
+  const { name, ports, prover, atOnce, answerTimeoutMs, proofs } = options;
   const pools = ports.map(
     (port) =>
       new Pool(`http://127.0.0.1:${port}`, {
         connections: atOnce,
-        headersTimeout: ANSWER_TIMEOUT_MS,
-        bodyTimeout: ANSWER_TIMEOUT_MS,
+        headersTimeout: answerTimeoutMs,
+        bodyTimeout: answerTimeoutMs,
       }),
   );
   const counts = noCounts();
@@ -109,6 +111,7 @@ export function createLoad({ name, ports, prover, atOnce, proofs }: LoadOptions)
     const there = (here + 1 + (Math.floor(turn / count / 4) % (count - 1))) % count;
     const sending = sendingOf(`${name}-${turn}`, token);
     if (way === 0) {
+      counts.together++;
       const [a, b] = await Promise.all([sendGood(here, sending), sendGood(there, sending)]);
       // Which of them is the replay is for the fleet to say.
       if (isRefusal(a)) conclude(b, a);

@@ -1,5 +1,5 @@
 /** A fleet of one service, each instance a process, and those who call it. */
-import { type JsonWebKey, webcrypto } from 'node:crypto';
+import { type JsonWebKey, KeyObject } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -85,6 +85,8 @@ export interface CallersOptions {
   readonly count: number;
   /** How many proofs each of them has under way at once. */
   readonly atOnce: number;
+  /** After how long they wait for an answer no more. */
+  readonly answerTimeoutMs: number;
   /** How many each of them sends before it ends by itself. */
   readonly proofs?: number;
 }
@@ -100,7 +102,8 @@ export interface Callers {
   remove(): Promise<void>;
 }
 
-export async function startCallers({ fleet, key, count, atOnce, proofs }: CallersOptions): Promise<Callers> {
+export async function startCallers(options: CallersOptions): Promise<Callers> {
+  const { fleet, key, count, atOnce, answerTimeoutMs, proofs } = options;
   const processes = await Promise.all(
     Array.from({ length: count }, (_, at) =>
       startProcess(new URL('fleet-load-process.ts', import.meta.url), {
@@ -109,6 +112,7 @@ export async function startCallers({ fleet, key, count, atOnce, proofs }: Caller
         KEY: JSON.stringify(key.privateJwk),
         PORTS: JSON.stringify(fleet.ports),
         AT_ONCE: `${atOnce}`,
+        TIMEOUT_MS: `${answerTimeoutMs}`,
         PROOFS: `${proofs ?? Number.MAX_SAFE_INTEGER}`,
       }),
     ),
@@ -136,6 +140,7 @@ export interface CallerKey {
 
 export async function createCallerKey(): Promise<CallerKey> {
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256' };
-  const keyPair = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
-  return { keyPair, privateJwk: await webcrypto.subtle.exportKey('jwk', keyPair.privateKey) };
+  const keyPair = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const privateJwk = KeyObject.from(keyPair.privateKey).export({ format: 'jwk' });
+  return { keyPair, privateJwk };
 }
