@@ -21,7 +21,7 @@ const modes = ['check', 'baseline', 'profile', 'publish'] as const;
 export const usage = `npm run bench [-- [--quick] [--check | --baseline] [name ...]]
 npm run bench -- --profile | --publish
 
-Measures all tables, which takes the better part of an hour, or those whose names begin so; a name in full is that
+Measures all tables, which takes about half an hour, or those whose names begin so; a name in full is that
 table alone. Results go to bench/results; the documents and charts are written by a run of all tables, or by --publish.
 
   --quick     fewer rounds, about five minutes in all; writes nothing

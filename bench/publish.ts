@@ -28,8 +28,7 @@ export function publish(results: readonly Result[]): void {
   change('README.md', (text) => replaceBlock(text, 'bench', summarise(results)));
   change('docs/performance.md', (text) => {
     const withGoals = replaceBlock(text, 'goals', `${heading}\n${renderGoals(results)}`);
-    const withTables = replaceBlock(withGoals, 'tables', measured);
-    return existsSync(profilesFile) ? replaceBlock(withTables, 'profiles', renderProfiles()) : withTables;
+    return existsSync(profilesFile) ? replaceBlock(withGoals, 'profiles', renderProfiles()) : withGoals;
   });
 }
 

@@ -76,6 +76,11 @@ const reasons: readonly Reason[] = [
       `3 % of a call is about 4 us. A round of \`fetch\` differs from the next by more: between ${read('outbound, fetch', 'service-auth, authedFetch', 'least')} and ${read('outbound, fetch', 'service-auth, authedFetch', 'most')} times the floor in one run; simple-oauth2, which only sets a header, comes to ${read('outbound, fetch', 'simple-oauth2', 'times the floor')}.`,
   },
   {
+    of: /^Introspection of a new token/,
+    why: (read) =>
+      `beyond the bare POST, JSON is read, the claims are checked and the answer is kept, in ${read('introspection', 'service-auth', 'us over the floor')} us; rounds lie between ${read('introspection', 'service-auth', 'least')} and ${read('introspection', 'service-auth', 'most')} times the floor.`,
+  },
+  {
     of: /^Inbound core/,
     why: (read) =>
       `everything that the options of a verifier can turn on is in one bundle. Of ${read('bundles', 'service-auth, inbound', 'kB minified')} kB minified, introspection is about 14, proofs of possession 8, status lists 4, proxies and certificates 6; without all of these some 22 kB gzipped would remain, much of it the texts of errors. Their place in the bundle is the price of options that are checked at creation and need no import of their own.`,
