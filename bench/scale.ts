@@ -1,5 +1,5 @@
 /**
- * `npx tsx --tsconfig bench/tsconfig.json bench/scale.ts`: what fleets of 10 to 100,000 instances ask of an issuer and of
+ * `npm run bench:scale`: what fleets of 10 to 100,000 instances ask of an issuer and of
  * Redis, by the model of docs/scale.md and simulated with the real token slots. Writes the tables, a chart and docs/scale.md.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
