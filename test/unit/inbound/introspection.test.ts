@@ -199,7 +199,7 @@ describe('failures', () => {
 
   it('an endpoint that does not answer within timeoutMs is not waited for', async () => {
     stub.reply = () => {};
-    const harness = createHarness(stub.url, { timeoutMs: 40 });
+    const harness = createHarness(stub.url, { timeoutMs: 250 });
     expect(await undecided(harness)).toMatchObject({ message: expect.stringMatching(/^timeout: /) });
     expect(stub.requests).toHaveLength(2);
   });
