@@ -85,7 +85,7 @@ const reasons: readonly Reason[] = [
   {
     of: /^Inbound core/,
     why: (read) =>
-      `everything that the options of a verifier can turn on is in one bundle. Of ${read('bundles', 'service-auth, inbound', 'kB minified')} kB minified, introspection is about 14, proofs of possession 8, status lists 4, proxies and certificates 6; without all of these some 22 kB gzipped would remain, much of it the texts of errors. Their place in the bundle is the price of options that are checked at creation and need no import of their own.`,
+      `everything that the options of a verifier can turn on is in one bundle. Of ${read('bundles', 'service-auth, inbound', 'kB minified')} kB minified, introspection is about 14, proofs of possession 8, status lists 4, proxies and certificates 6; by that share some 22 kB gzipped would remain without all of these (an estimate: no such bundle can be made). Their place in the bundle is the price of options that are checked at creation and need no import of their own.`,
   },
   {
     of: /^Issuer, tokens/,

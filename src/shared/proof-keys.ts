@@ -13,7 +13,7 @@ export interface ProofKey extends JwsHeader {
 export interface ProofKeys extends KnownHeaders {
   /** The key of a header that proofs came with before. */
   get(headerSegment: string): ProofKey | undefined;
-  /** The key of a header that is new; `undefined` for what is no key, or not the one that is wanted. */
+  /** The key of a header that is new, its thumbprint alone where another is wanted; `undefined` for what is no key. */
   read(header: JwsHeader, wanted: string | undefined): MaybePromise<ProofKey | Mismatch | undefined>;
   /** To be called once a proof has held, so that made-up keys push out none that are in use. */
   remember(headerSegment: string, key: ProofKey): void;
