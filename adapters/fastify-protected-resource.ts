@@ -50,5 +50,5 @@ const metadataPlugin: FastifyPluginAsync<ProtectedResourceOptions> = async (app,
  */
 export const protectedResource: FastifyPluginAsync<ProtectedResourceOptions> = fastifyPlugin(metadataPlugin, {
   name: 'service-auth-protected-resource',
-  fastify: '>=5',
+  fastify: '>=4.23',
 });

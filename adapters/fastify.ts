@@ -4,6 +4,7 @@ import {
   type AuthOutcome,
   type Caller,
   type Guard,
+  optionError,
   type Policy,
   readRouteSetting,
   resolveVerifier,
@@ -42,7 +43,9 @@ declare module 'fastify' {
 
 const plugin: FastifyPluginAsync<ServiceAuthPluginOptions> = async (app, options) => {
   const { global = false, ...source } = options;
-  if (typeof global !== 'boolean') throw new TypeError('serviceAuth: global must be true or false');
+  if (typeof global !== 'boolean') {
+    throw optionError('option_invalid', 'serviceAuth: global must be true or false');
+  }
   const verifier = resolveVerifier(source, ['global']);
   const anyCaller = verifier.guard();
   const guards = new WeakMap<object, Guard | undefined>();
@@ -62,7 +65,9 @@ const plugin: FastifyPluginAsync<ServiceAuthPluginOptions> = async (app, options
   app.decorate('requireServiceAuth', (policy?: Policy) => hook(verifier.guard(policy)));
   // A mistake in a route's policy stops the start rather than the first request.
   app.addHook('onRoute', (route) => {
-    if ('serviceAuth' in route) throw new TypeError('serviceAuth: must stand in the config of a route');
+    if ('serviceAuth' in route) {
+      throw optionError('option_misplaced', 'serviceAuth: must stand in the config of a route');
+    }
     guardOf(route.config ?? {});
   });
   // `onRoute` never hears of routes declared before the plugin was loaded, this hook runs for them as well.
@@ -119,4 +124,4 @@ function conclude(outcome: AuthOutcome, request: FastifyRequest, reply: FastifyR
  * }));
  * ```
  */
-export default fastifyPlugin(plugin, { name: 'service-auth', fastify: '>=5' });
+export default fastifyPlugin(plugin, { name: 'service-auth', fastify: '>=4.23' });

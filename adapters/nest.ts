@@ -10,7 +10,13 @@ import {
   UseGuards,
 } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
-import { type Policy, readRouteSetting, resolveVerifier, type VerifierSource } from '../src/index.ts';
+import {
+  optionError,
+  type Policy,
+  readRouteSetting,
+  resolveVerifier,
+  type VerifierSource,
+} from '../src/index.ts';
 import { httpOf, SERVICE_AUTH_VERIFIER, SETTING, ServiceAuthGuard } from './nest/guard.ts';
 import { type PlatformRequest, ServiceAuthFilter } from './nest/platform.ts';
 
@@ -75,7 +81,9 @@ export class ServiceAuthModule {
    */
   static forRootAsync(options: ServiceAuthModuleAsyncOptions): DynamicModule {
     const { imports = [], inject = [], useFactory, isGlobal } = options;
-    if (typeof useFactory !== 'function') throw new TypeError('serviceAuth: useFactory must be a function');
+    if (typeof useFactory !== 'function') {
+      throw optionError('option_invalid', 'serviceAuth: useFactory must be a function');
+    }
     const makeVerifier = async (...injected: unknown[]) => resolveVerifier(await useFactory(...injected));
     return moduleOf({ inject, useFactory: makeVerifier }, { imports, isGlobal });
   }
@@ -88,7 +96,9 @@ function moduleOf(
   source: Source,
   { imports = [], isGlobal = false }: Visibility & Pick<DynamicModule, 'imports'>,
 ) {
-  if (typeof isGlobal !== 'boolean') throw new TypeError('serviceAuth: isGlobal must be true or false');
+  if (typeof isGlobal !== 'boolean') {
+    throw optionError('option_invalid', 'serviceAuth: isGlobal must be true or false');
+  }
   const providers: Provider[] = [
     { provide: SERVICE_AUTH_VERIFIER, ...source },
     { provide: APP_FILTER, useClass: ServiceAuthFilter },

@@ -1,5 +1,5 @@
 import { type Meter, metrics, type Tracer, trace } from '@opentelemetry/api';
-import type { EventListener, ServiceAuthEvent } from '../src/index.ts';
+import { type EventListener, optionError, type ServiceAuthEvent } from '../src/index.ts';
 import { attribute } from './otel/attributes.ts';
 import { createHealthGauges, type WatchedVerifier } from './otel/health.ts';
 import { createEventMetrics } from './otel/metrics.ts';
@@ -128,5 +128,5 @@ function resolve(options: TelemetryOptions): Resolved {
 }
 
 function fail(where: string, option: string, rule: string): never {
-  throw new TypeError(`${where}: ${option} must be ${rule}`);
+  throw optionError('option_invalid', `${where}: ${option} must be ${rule}`);
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { Agent, buildConnector, type Dispatcher, fetch } from 'undici';
-import { type FetchFunction, isServiceAuthError, ServiceAuthError } from '../src/index.ts';
+import { type FetchFunction, isServiceAuthError, optionError, ServiceAuthError } from '../src/index.ts';
 
 /** Where the client's certificate is. */
 export interface TlsFetchFiles {
@@ -69,18 +69,19 @@ const send = fetch as unknown as (
 
 function readPaths(files: TlsFetchFiles): readonly string[] {
   if (typeof files !== 'object' || files === null) {
-    throw new TypeError(`${where}: options must be an object with ${known.join(', ')}`);
+    throw optionError('option_invalid', `${where}: options must be an object with ${known.join(', ')}`);
   }
   const unknown = Object.keys(files).find((name) => !known.includes(name));
   if (unknown !== undefined) {
-    throw new TypeError(`${where}: unknown option ${unknown}; known are ${known.join(', ')}`);
+    throw optionError('option_unknown', `${where}: unknown option ${unknown}; known are ${known.join(', ')}`);
   }
   const { certFile, keyFile, caFile } = files;
   const paths = caFile === undefined ? [certFile, keyFile] : [certFile, keyFile, caFile];
   // A key in the place of its path would stand in messages.
   if (paths.every((path) => typeof path === 'string' && path !== '' && !/\n|-----BEGIN/.test(path)))
     return paths;
-  throw new TypeError(`${where}: certFile, keyFile and caFile must be paths, not what the files hold`);
+  const rule = 'certFile, keyFile and caFile must be paths, not what the files hold';
+  throw optionError('secret_misplaced', `${where}: ${rule}`);
 }
 
 /** Every block of it has its end: of a file that is just being written some would be missing. */

@@ -5,6 +5,7 @@ import {
   createCallAuthorizer,
   type Explanation,
   isServiceAuthError,
+  optionError,
   ServiceAuthError,
   type SubjectToken,
   type TokenClient,
@@ -73,7 +74,7 @@ export interface AuthInterceptor {
  */
 export function authInterceptor(options: AuthInterceptorOptions = {}): AuthInterceptor {
   if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`${where}: options must be an object`);
+    throw optionError('option_invalid', `${where}: options must be an object`);
   }
   const { origin, ...rest } = options;
   const only = origin === undefined ? undefined : readOrigin(origin);
@@ -89,7 +90,10 @@ function interceptorOf(authorizer: CallAuthorizer, only: string | undefined): Au
       const headers = rereadable(given.headers);
       const options = headers === given.headers ? given : Object.assign({}, given, { headers });
       if (hasCredential(headers)) {
-        throw new TypeError(`${where}: the request has an Authorization or DPoP header of its own`);
+        throw optionError(
+          'call_invalid',
+          `${where}: the request has an Authorization or DPoP header of its own`,
+        );
       }
       const url = urlOf(options, only);
       const call = new UndiciCall(dispatch, options, url, handler);
@@ -117,17 +121,18 @@ function interceptorOf(authorizer: CallAuthorizer, only: string | undefined): Au
 function readOrigin(text: unknown): string {
   const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined;
   if (url !== undefined && url.href === `${url.origin}/`) return url.origin;
-  throw new TypeError(`${where}: origin must be an origin such as https://orders.internal`);
+  throw optionError('option_invalid', `${where}: origin must be an origin such as https://orders.internal`);
 }
 
 /** Where a request goes. The path is put behind the origin as it is: `//host/` in it names no other host. */
 function urlOf({ origin, path }: Dispatcher.DispatchOptions, only: string | undefined): string {
   if (typeof path !== 'string' || !path.startsWith('/')) {
-    throw new TypeError(`${where}: the path of a request must begin with a slash`);
+    throw optionError('call_invalid', `${where}: the path of a request must begin with a slash`);
   }
   const named = origin === undefined || origin === '' ? only : originOf(origin);
   if (named === undefined) {
-    throw new TypeError(`${where}: a request names no origin; for a Pool or Client set the option origin`);
+    const problem = 'a request names no origin; for a Pool or Client set the option origin';
+    throw optionError('call_invalid', `${where}: ${problem}`);
   }
   return named + path;
 }

@@ -4,6 +4,7 @@ import {
   createProtectedResource,
   type GuardOptions,
   type NoPolicy,
+  optionError,
   type ProtectedResourceOptions,
 } from '../src/index.ts';
 import { withHeaders } from './web-response.ts';
@@ -35,7 +36,9 @@ export function withServiceAuth<Rest extends unknown[], const O extends GuardOpt
   handler: (request: Request, caller: CallerOf<O>, ...rest: Rest) => Response | Promise<Response>,
   options?: O,
 ): (request: Request, ...rest: Rest) => Promise<Response> {
-  if (typeof handler !== 'function') throw new TypeError('withServiceAuth: handler must be a function');
+  if (typeof handler !== 'function') {
+    throw optionError('option_invalid', 'withServiceAuth: handler must be a function');
+  }
   const guard = createGuard(options);
   return async (request, ...rest) => {
     const judged = guard(request);

@@ -1,4 +1,5 @@
 /** The `SERVICE_AUTH_*` environment variables as options; what is missing is named by who needs it. */
+import { type OptionError, optionError } from './errors.ts';
 import { environmentVariable } from './shared/runtime.ts';
 import { secretOfFile } from './shared/secret-file.ts';
 
@@ -39,6 +40,6 @@ export function secretFromEnvironment(where: string): string | (() => string) {
 }
 
 /** The mistake of an option that is given neither in code nor in the environment. */
-export function missing(where: string, option: string, variable: EnvironmentVariable): TypeError {
-  return new TypeError(`${where}: ${option} is required; give it or set ${variable}`);
+export function missing(where: string, option: string, variable: EnvironmentVariable): OptionError {
+  return optionError('option_missing', `${where}: ${option} is required; give it or set ${variable}`);
 }

@@ -103,3 +103,76 @@ export class ServiceAuthError extends Error {
 export function isServiceAuthError(value: unknown): value is ServiceAuthError {
   return value instanceof Error && value.name === 'ServiceAuthError' && 'code' in value;
 }
+
+/** Which mistake a `TypeError` of this package is about; `service-auth explain <code>` tells what to do about it. */
+export const optionErrorCodes = [
+  /** A value is not what the option takes. */
+  'option_invalid',
+  /** There is no option of this name. */
+  'option_unknown',
+  /** An option that is needed stands neither in the options nor in the environment. */
+  'option_missing',
+  /** An option is there without a value, as where a variable is not set. */
+  'option_unset',
+  /** An option stands in the wrong place. */
+  'option_misplaced',
+  /** Two options exclude each other, or one needs another. */
+  'options_conflict',
+  /** Neither the options nor the environment say for whom tokens must be. */
+  'audience_missing',
+  /** The issuer is no URL by which an issuer can be called. */
+  'issuer_not_url',
+  /** The issuer is on plain http, and not on this machine. */
+  'issuer_not_https',
+  /** The issuer is the URL of one of its documents, not its name. */
+  'issuer_is_document',
+  /** A URL is on plain http, and not on this machine. */
+  'url_not_https',
+  /** A secret is shorter than is safe. */
+  'secret_too_short',
+  /** A secret or key stands where it does not belong, or something else stands in its place. */
+  'secret_misplaced',
+  /** A call cannot be made as it was asked for. */
+  'call_invalid',
+] as const;
+
+export type OptionErrorCode = (typeof optionErrorCodes)[number];
+
+/** A mistake in options or arguments, found before anything was sent: a `TypeError` with a stable `code`. */
+export interface OptionError extends TypeError {
+  readonly code: OptionErrorCode;
+}
+
+/**
+ * Makes the `TypeError` of a mistake, whose message ends with where to read about it; for adapters, too.
+ *
+ * @example
+ * ```ts
+ * import { optionError } from 'service-auth';
+ *
+ * export function requireName(name: unknown): string {
+ *   if (typeof name === 'string') return name;
+ *   throw optionError('option_invalid', 'myAdapter: name must be a string');
+ * }
+ * ```
+ */
+export function optionError(code: OptionErrorCode, message: string, options?: ErrorOptions): OptionError {
+  const error = new TypeError(`${message} (npx service-auth explain ${code})`, options);
+  return Object.assign(error, { code });
+}
+
+/**
+ * Tells whether a value is the `TypeError` of a mistake in options, also one of another copy of this package.
+ *
+ * @example
+ * ```ts
+ * import { isOptionError } from 'service-auth';
+ *
+ * export const isMissing = (error: unknown): boolean =>
+ *   isOptionError(error) && (error.code === 'option_missing' || error.code === 'audience_missing');
+ * ```
+ */
+export function isOptionError(value: unknown): value is OptionError {
+  if (!(value instanceof TypeError) || !('code' in value)) return false;
+  return optionErrorCodes.some((code) => code === value.code);
+}

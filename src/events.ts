@@ -109,6 +109,8 @@ export type EventBody =
       readonly step: RejectionStep;
       readonly expected: string | undefined;
       readonly actual: string | undefined;
+      /** What probably lies behind it, where that can be told; `service-auth explain <reason>` tells more. */
+      readonly hint: string | undefined;
       /** Known only once the signature held; unverified claims are never reported as facts. */
       readonly issuer: string | undefined;
       readonly clientId: string | undefined;

@@ -1,5 +1,9 @@
 export {
+  isOptionError,
   isServiceAuthError,
+  type OptionError,
+  type OptionErrorCode,
+  optionError,
   type ProblemDetails,
   ServiceAuthError,
   type ServiceAuthErrorCode,

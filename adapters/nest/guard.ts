@@ -6,7 +6,15 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { MetadataScanner, ModulesContainer, Reflector } from '@nestjs/core';
-import type { AuthOutcome, Guard, MaybePromise, Policy, Verifier } from '../../src/index.ts';
+import {
+  type AuthOutcome,
+  type Guard,
+  isOptionError,
+  type MaybePromise,
+  optionError,
+  type Policy,
+  type Verifier,
+} from '../../src/index.ts';
 import {
   isAnswered,
   type PlatformRequest,
@@ -47,7 +55,8 @@ function settingOf(handler: Class, controller: Class): Policy | boolean {
 export function httpOf(context: ExecutionContext): ReturnType<ExecutionContext['switchToHttp']> {
   const type = context.getType<string>();
   if (type === 'http') return context.switchToHttp();
-  throw new TypeError(
+  throw optionError(
+    'call_invalid',
     `serviceAuth: routes of HTTP alone are protected, and this is ${type}; use verifyToken`,
   );
 }
@@ -89,7 +98,10 @@ export class ServiceAuthGuard implements CanActivate, OnModuleInit {
     const sources = modules.filter(({ providers }) => providers.has(SERVICE_AUTH_VERIFIER));
     // Which of them a module is given, versions of Nest disagree about.
     if (sources.length > 1 && sources.some(({ isGlobal }) => isGlobal)) {
-      throw new TypeError('serviceAuth: a ServiceAuthModule with isGlobal must be the only one');
+      throw optionError(
+        'options_conflict',
+        'serviceAuth: a ServiceAuthModule with isGlobal must be the only one',
+      );
     }
     const own = modules.filter(({ injectables }) =>
       [...injectables.values()].some(({ instance }) => instance === this),
@@ -107,7 +119,8 @@ export class ServiceAuthGuard implements CanActivate, OnModuleInit {
         if (setting !== false) guardOf(this.#verifier, setting);
       } catch (cause) {
         if (!(cause instanceof TypeError)) throw cause;
-        throw new TypeError(`${controller.name}.${name}: ${cause.message}`, { cause });
+        const mistake = new TypeError(`${controller.name}.${name}: ${cause.message}`, { cause });
+        throw Object.assign(mistake, isOptionError(cause) && { code: cause.code });
       }
     }
   }

@@ -1,6 +1,6 @@
 /** Invalidations as Redis keeps them: what is meant, never a token, and by whom it was said where a secret is shared. */
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { type Invalidation, tokenKey } from '../../src/index.ts';
+import { type Invalidation, optionError, tokenKey } from '../../src/index.ts';
 
 /** What somebody said is no longer to be accepted; when, is not part of it. */
 export type Denied = { readonly tokenKey: string } | { readonly jti: string } | { readonly clientId: string };
@@ -75,7 +75,8 @@ function isName(value: string): boolean {
 
 function checked(member: string, value: string, isGood: (value: string) => boolean): string {
   if (typeof value === 'string' && isGood(value)) return value;
-  throw new TypeError(
+  throw optionError(
+    'call_invalid',
     `invalidate: ${member} must be text that Redis can keep, of ${LONGEST_VALUE} characters at most`,
   );
 }

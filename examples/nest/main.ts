@@ -68,3 +68,4 @@ await app
   .ready()
   .catch((error: unknown) => console.error(String(error)));
 await app.listen(Number(process.env.PORT ?? 3000), '127.0.0.1');
+console.log(`orders on ${await app.getUrl()}`);

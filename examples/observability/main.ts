@@ -1,6 +1,6 @@
 /**
  * An issuer, a protected service and a caller in one process, whose metrics Prometheus can scrape:
- * `npx tsx --tsconfig examples/tsconfig.json examples/observability/main.ts [seconds]`.
+ * `npm run example observability`.
  */
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
@@ -10,8 +10,8 @@ import { requireServiceAuth } from 'service-auth/express';
 import { createAdminClient, memoryStorage, serveIssuer } from 'service-auth/issuer';
 import { metricsUrl, stopTelemetry, telemetry } from './telemetry.ts';
 
-const ISSUER_PORT = 9465;
-const ORDERS_PORT = 9466;
+const ISSUER_PORT = Number(process.env.ISSUER_PORT ?? 9465);
+const ORDERS_PORT = Number(process.env.ORDERS_PORT ?? 9466);
 const seconds = Number(process.argv[2] ?? 3600);
 const issuer = `http://127.0.0.1:${ISSUER_PORT}`;
 const orders = `http://127.0.0.1:${ORDERS_PORT}`;

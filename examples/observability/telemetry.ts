@@ -5,7 +5,7 @@ import pino from 'pino';
 import { logEvents } from 'service-auth';
 import { createTelemetry } from 'service-auth/otel';
 
-const PORT = 9464;
+const PORT = Number(process.env.METRICS_PORT ?? 9464);
 
 const exporter = new PrometheusExporter({ host: '127.0.0.1', port: PORT });
 const meters = new MeterProvider({ readers: [exporter] });

@@ -16,8 +16,8 @@ export type FlagValues<T extends Flags> = ReturnType<
 export interface CommandDefinition<T extends Flags> {
   readonly usage: string;
   readonly flags: T;
-  /** The names of its arguments, in order; all are required. @default none */
-  readonly takes?: readonly string[];
+  /** The names of its arguments, in order; all are required, unless it looks itself (`'any'`). @default none */
+  readonly takes?: readonly string[] | 'any';
   readonly run: (values: FlagValues<T>, output: Output, args: readonly string[]) => Promise<number>;
 }
 

@@ -85,6 +85,13 @@ const commands: ReadonlyMap<string, CommandEntry> = new Map([
       load: async () => (await import('./doctor.ts')).doctorCommand,
     },
   ],
+  [
+    'explain',
+    {
+      summary: 'explain the code of an error, or the reason of a refusal',
+      load: async () => (await import('./explain.ts')).explainCommand,
+    },
+  ],
 ]);
 
 async function main(args: readonly string[]): Promise<number> {

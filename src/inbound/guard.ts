@@ -69,9 +69,9 @@ export function resolveVerifier(source: VerifierSource, others: readonly string[
   const check = new OptionChecker('serviceAuth');
   for (const name of Object.keys(source ?? {})) {
     if (name !== 'audience' && ofPolicy.has(name)) {
-      throw new TypeError(
-        `serviceAuth: ${name} must stand in the policy of a route, not beside the verifier`,
-      );
+      check.refuse(`${name} must stand in the policy of a route, not beside the verifier`, {
+        code: 'option_misplaced',
+      });
     }
   }
   return verifierOf(check, check.object('options', source, [...verifierOptions, 'verifier', ...others]));
@@ -85,6 +85,7 @@ function verifierOf(check: OptionChecker, { verifier, ...options }: VerifierSour
     return shared;
   }
   if (typeof verifier?.guard !== 'function') check.fail('verifier', 'made by createVerifier', verifier);
-  if (names.length > 0) check.fail('verifier', `given without ${names.join(' and ')}`, verifier);
+  if (names.length > 0)
+    check.fail('verifier', `given without ${names.join(' and ')}`, verifier, { code: 'options_conflict' });
   return verifier;
 }

@@ -1,5 +1,6 @@
 /** The `introspection` option of an issuer, checked and resolved once. */
 import { type EnvironmentVariable, fromEnvironment, missing } from '../environment.ts';
+import { optionError } from '../errors.ts';
 import { type ClientAuth, clientSecretBasic } from '../shared/client-auth.ts';
 import type { OptionChecker } from '../shared/options.ts';
 import type { Secret } from '../shared/secret.ts';
@@ -108,7 +109,9 @@ function readClient(
     return { clientId, clientAuth: clientSecretBasic(secret) };
   }
   if (clientSecret !== undefined)
-    check.failSecret('introspection', 'given clientSecret or clientAuth, not both');
+    check.failSecret('introspection', 'given clientSecret or clientAuth, not both', {
+      code: 'options_conflict',
+    });
   check.function('introspection.clientAuth', clientAuth);
   return { clientId, clientAuth };
 }
@@ -120,7 +123,8 @@ function secretOfEnvironment(given: IntrospectionOptions): string {
     given.clientId === fromEnvironment('SERVICE_AUTH_INTROSPECTION_CLIENT_ID');
   const isUnset = Object.hasOwn(given, 'clientSecret');
   if (isOwn && !isUnset) return need('clientSecret', 'SERVICE_AUTH_INTROSPECTION_CLIENT_SECRET');
-  throw new TypeError(
+  throw optionError(
+    isUnset ? 'option_unset' : 'option_missing',
     isUnset
       ? `${WHERE}: introspection.clientSecret is undefined; SERVICE_AUTH_INTROSPECTION_CLIENT_SECRET does not stand in for one that was to be given`
       : `${WHERE}: introspection.clientSecret is required; SERVICE_AUTH_INTROSPECTION_CLIENT_SECRET serves SERVICE_AUTH_INTROSPECTION_CLIENT_ID alone`,

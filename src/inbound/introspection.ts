@@ -10,6 +10,7 @@ import { withoutQuery } from '../shared/http.ts';
 import type { JsonObject } from '../shared/json.ts';
 import type { MaybePromise } from '../shared/maybe-async.ts';
 import { createPooledTransport } from '../shared/pooled-transport.ts';
+import { sharesPromises } from '../shared/runtime.ts';
 import type { Fetch } from '../shared/transport.ts';
 import { UndecidedError } from '../shared/undecided.ts';
 import { createIntrospectionAttempts, FAILURE_MS } from './introspection-attempts.ts';
@@ -78,7 +79,8 @@ export function createIntrospector(options: IntrospectorOptions): Introspector {
     const known = memory.find(token);
     if (known instanceof UndecidedError) throw known;
     if (known !== undefined) return known;
-    const running = inFlight.get(token);
+    // Not on Workers, where a request that is given up takes its promises with it.
+    const running = sharesPromises ? inFlight.get(token) : undefined;
     if (running !== undefined) return running;
     const leftMs = countdown(2 * timeoutMs);
     const answer = limit

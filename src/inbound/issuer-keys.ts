@@ -61,7 +61,7 @@ export function resolveKeys(check: OptionChecker, given: KeyOptions, environment
   );
   if (sources.length > 1) {
     const names = sources.map(([name]) => name).join(' and ');
-    check.fail('issuer', 'given one source of keys', names);
+    check.fail('issuer', 'given one source of keys', names, { code: 'options_conflict' });
   }
   if (secret !== undefined) {
     const { bytes, algorithms } = readSecret(check, secret, given.algorithms);
@@ -112,7 +112,9 @@ function readKeyAlgorithms(check: OptionChecker, option: unknown): readonly KeyA
   const algorithms = check.strings('algorithms', option);
   for (const algorithm of algorithms) {
     if ((secretAlgorithms as readonly string[]).includes(algorithm)) {
-      check.fail('algorithms', 'of public keys unless secret is given', algorithm);
+      check.fail('algorithms', 'of public keys unless secret is given', algorithm, {
+        code: 'options_conflict',
+      });
     }
     check.oneOf('algorithms', algorithm, keyAlgorithms);
   }

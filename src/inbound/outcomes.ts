@@ -6,6 +6,7 @@ import type { Caller } from './caller.ts';
 import { type ChallengeOptions, type Rejection, rejectionOf, undecided } from './challenge.ts';
 import type { Scheme } from './credentials.ts';
 import type { CompiledPolicy } from './policy.ts';
+import { createRejectionHints } from './rejection-hints.ts';
 
 /**
  * Let in, with the caller; turned away with an answer. `caller` is undefined only where a policy is `optional`.
@@ -39,7 +40,12 @@ export type StartedAt = number | undefined;
 
 const UNDECIDED_RETRY_MS = 1000;
 
-export function createOutcomes(challenges: ChallengeOptions, emit: Emit | undefined): Outcomes {
+export function createOutcomes(
+  challenges: ChallengeOptions,
+  emit: Emit | undefined,
+  now: () => number,
+): Outcomes {
+  const hintOf = createRejectionHints(now);
   return {
     accepted(outcome, cached, startedAt) {
       const { issuer, clientId } = outcome.caller;
@@ -53,7 +59,17 @@ export function createOutcomes(challenges: ChallengeOptions, emit: Emit | undefi
       const { status } = rejection;
       const subject = { issuer: about?.issuer, clientId: about?.clientId };
       const durationMs = since(startedAt);
-      emit?.({ type: 'request.rejected', reason, status, step, expected, actual, ...subject, durationMs });
+      emit?.({
+        type: 'request.rejected',
+        reason,
+        status,
+        step,
+        expected,
+        actual,
+        hint: hintOf(fault),
+        ...subject,
+        durationMs,
+      });
       return { ok: false, rejection };
     },
 

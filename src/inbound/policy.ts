@@ -176,7 +176,9 @@ function judgeBinding(check: OptionChecker, option: true | 'dpop' | 'mtls', take
     check.fail('senderConstrained', "true, false, 'dpop' or 'mtls'", option);
   }
   if (option === 'dpop' && !takesDpop) {
-    check.fail('senderConstrained', "another than 'dpop', since the verifier's dpop is false", option);
+    check.fail('senderConstrained', "another than 'dpop', since the verifier's dpop is false", option, {
+      code: 'options_conflict',
+    });
   }
   const members = option === true ? ['jkt', 'x5t#S256'] : [option === 'dpop' ? 'jkt' : 'x5t#S256'];
   const expected = `a token bound by ${option === true ? 'dpop or mtls' : option}`;

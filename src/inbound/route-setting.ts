@@ -1,3 +1,4 @@
+import { optionError } from '../errors.ts';
 import { distance, OptionChecker } from '../shared/options.ts';
 import type { Policy } from './policy.ts';
 
@@ -21,7 +22,8 @@ const NAME = 'serviceAuth';
 export function readRouteSetting(config: object): Policy | boolean | undefined {
   for (const name of Object.keys(config)) {
     if (name !== NAME && isNear(name)) {
-      throw new TypeError(`${NAME}: unknown ${name} in the config of a route; did you mean ${NAME}?`);
+      const problem = `unknown ${name} in the config of a route; did you mean ${NAME}?`;
+      throw optionError('option_unknown', `${NAME}: ${problem}`);
     }
   }
   if (!Object.hasOwn(config, NAME)) return undefined;

@@ -18,11 +18,14 @@ export function readSecret(check: OptionChecker, secret: unknown, algorithms: un
   }
   const bytes = typeof secret === 'string' ? new TextEncoder().encode(secret) : new Uint8Array(secret);
   if (isKeyMaterial(bytes)) {
-    check.failSecret('secret', 'a random value; this is a public or private key, which belongs into jwks');
+    check.failSecret('secret', 'a random value; this is a public or private key, which belongs into jwks', {
+      code: 'secret_misplaced',
+    });
   }
   if (algorithms === undefined) {
     const allowed = secretAlgorithms.filter((algorithm) => bytes.length >= hashBytes(algorithm));
-    if (allowed.length === 0) check.failSecret('secret', 'at least 32 bytes long');
+    if (allowed.length === 0)
+      check.failSecret('secret', 'at least 32 bytes long', { code: 'secret_too_short' });
     return { bytes, algorithms: allowed };
   }
   const chosen = check
@@ -30,7 +33,10 @@ export function readSecret(check: OptionChecker, secret: unknown, algorithms: un
     .map((algorithm) => check.oneOf('algorithms', algorithm, secretAlgorithms));
   for (const algorithm of chosen) {
     const least = hashBytes(algorithm);
-    if (bytes.length < least) check.failSecret('secret', `at least ${least} bytes long for ${algorithm}`);
+    if (bytes.length < least)
+      check.failSecret('secret', `at least ${least} bytes long for ${algorithm}`, {
+        code: 'secret_too_short',
+      });
   }
   return { bytes, algorithms: chosen };
 }

@@ -20,15 +20,21 @@ export function expandTenants<T extends Template>(
   const { tenants, ...one } = template;
   const issuer = check.string('issuer', template.issuer);
   if (tenants === undefined) {
-    if (issuer.includes(PLACE)) check.fail('tenants', `given, since issuer holds ${PLACE}`, tenants);
+    if (issuer.includes(PLACE))
+      check.fail('tenants', `given, since issuer holds ${PLACE}`, tenants, { code: 'options_conflict' });
     for (const [option, url] of placesOf(template)) {
-      if (url.includes('{')) check.fail(option, `without ${PLACE}, since no tenants are given`, url);
+      if (url.includes('{'))
+        check.fail(option, `without ${PLACE}, since no tenants are given`, url, { code: 'options_conflict' });
     }
     return [one];
   }
-  if (!issuer.includes(PLACE)) check.fail('issuer', `a URL with ${PLACE}, since tenants are given`, issuer);
+  if (!issuer.includes(PLACE))
+    check.fail('issuer', `a URL with ${PLACE}, since tenants are given`, issuer, {
+      code: 'options_conflict',
+    });
   // Whoever of them holds it could sign for every other.
-  if (template.secret !== undefined) check.failSecret('secret', 'left out where tenants would share it');
+  if (template.secret !== undefined)
+    check.failSecret('secret', 'left out where tenants would share it', { code: 'options_conflict' });
   for (const [option, url] of placesOf(template)) {
     if (fill(url, '').includes('{')) check.fail(option, `a URL with no other place than ${PLACE}`, url);
   }

@@ -89,7 +89,9 @@ export function resolveIssuers(
   // An opaque token names no issuer: with two to ask, each would learn the other's tokens.
   if (introspecting.length > 1) {
     const names = introspecting.map(({ issuer }) => issuer).join(' and ');
-    check.fail('issuer', 'a list with introspection at one issuer at most', names);
+    check.fail('issuer', 'a list with introspection at one issuer at most', names, {
+      code: 'options_conflict',
+    });
   }
   return issuers;
 }

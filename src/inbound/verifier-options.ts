@@ -1,5 +1,6 @@
 /** The options of a verifier, checked and resolved once. */
 import { listFromEnvironment, missing } from '../environment.ts';
+import { optionError } from '../errors.ts';
 import { createEmitter, type Emit, type EventListener } from '../events.ts';
 import type { DpopNonces } from '../shared/dpop-nonces.ts';
 import { OptionChecker } from '../shared/options.ts';
@@ -170,8 +171,10 @@ function readAudienceOption(
   if (option === null) return null;
   const audience = option ?? listFromEnvironment('SERVICE_AUTH_AUDIENCE');
   if (audience === undefined) {
-    const { message } = missing(WHERE, 'audience', 'SERVICE_AUTH_AUDIENCE');
-    throw new TypeError(`${message}; null is for any`);
+    throw optionError(
+      'audience_missing',
+      `${WHERE}: audience is required; give it or set SERVICE_AUTH_AUDIENCE; null is for any`,
+    );
   }
   return check.strings('audience', audience, 'a non-empty string, a non-empty list of them, or null for any');
 }

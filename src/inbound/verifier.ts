@@ -115,7 +115,7 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
   const rules = resolveRules(options);
   const { cache, constraint, nonces } = rules;
   const tokens = createTokenVerifier(rules);
-  const outcomes = createOutcomes(rules.challenges, rules.emit);
+  const outcomes = createOutcomes(rules.challenges, rules.emit, rules.now);
   const isObserved = rules.emit !== undefined;
   const takesDpop = rules.challenges.schemes.includes('DPoP');
   const issuers = new Set(rules.issuers.keys());

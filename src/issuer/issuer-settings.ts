@@ -105,10 +105,11 @@ export function resolveIssuerOptions(given: IssuerOptions): IssuerSettings {
 function checkIssuer(check: OptionChecker, value: unknown): string {
   const rule = 'an https URL (http on loopback addresses) without query, fragment and credentials';
   const issuer = check.string('issuer', value, rule);
-  if (!URL.canParse(issuer)) return check.fail('issuer', rule, issuer);
+  if (!URL.canParse(issuer)) return check.fail('issuer', rule, issuer, { code: 'issuer_not_url' });
   const { href, username, password } = new URL(issuer);
-  if (username !== '' || password !== '') return check.failSecret('issuer', rule);
-  if (/[?#]/.test(issuer) || !isSecureUrl(issuer)) return check.fail('issuer', rule, issuer);
+  if (username !== '' || password !== '') return check.failSecret('issuer', rule, { code: 'issuer_not_url' });
+  if (/[?#]/.test(issuer)) return check.fail('issuer', rule, issuer, { code: 'issuer_not_url' });
+  if (!isSecureUrl(issuer)) return check.fail('issuer', rule, issuer, { code: 'issuer_not_https' });
   if (new URL(issuer).pathname.includes('/:'))
     return check.fail('issuer', 'without a segment that begins with a colon', issuer);
   // Verifiers compare issuers to the byte, so there must be one spelling only.
@@ -201,7 +202,8 @@ function checkSecretKey(
   storage: IssuerStorage,
 ): Uint8Array | undefined {
   if (value === undefined) {
-    if (storage.durable) check.failSecret('secretKey', 'given with durable storage');
+    if (storage.durable)
+      check.failSecret('secretKey', 'given with durable storage', { code: 'options_conflict' });
     return undefined;
   }
   const key = typeof value === 'string' ? new TextEncoder().encode(value) : value;

@@ -86,7 +86,11 @@ export interface SigningKeyInfo {
  * ```
  */
 export function createIssuer(options: IssuerOptions): Issuer {
-  const context = createContext(resolveIssuerOptions(options));
+  return issuerOf(createIssuerContext(resolveIssuerOptions(options)));
+}
+
+/** The handler over rooms that were made before, for those who need to look into them. */
+export function issuerOf(context: IssuerContext): Issuer {
   const { settings, keys, housekeeping, emit } = context;
   const route = createRouter(createRoutes(context));
   let closed = false;
@@ -125,7 +129,7 @@ export function createIssuer(options: IssuerOptions): Issuer {
   });
 }
 
-function createContext(settings: IssuerSettings): IssuerContext {
+export function createIssuerContext(settings: IssuerSettings): IssuerContext {
   const { secretKey, now } = settings;
   const emit = createEmitter(settings.onEvent, now);
   const secrets = createSecrets(secretKey, settings.randomBytes);

@@ -10,7 +10,7 @@ import {
 } from '../shared/crypto.ts';
 import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
 import type { OptionChecker } from '../shared/options.ts';
-import { nodeCrypto } from '../shared/runtime.ts';
+import { keepsKeysHidden, nodeCrypto } from '../shared/runtime.ts';
 import { createSingleFlight } from '../shared/single-flight.ts';
 import { thumbprint } from '../shared/thumbprint.ts';
 
@@ -64,7 +64,8 @@ export function createDpopKeys(check: OptionChecker, option: unknown): DpopKeys 
   const algorithm: ProofAlgorithm = check.oneOf('dpop.algorithm', wished, ['ES256', 'EdDSA']);
   check.boolean('dpop.rotate', rotate);
   if (keyPair !== undefined) {
-    if (rotate) check.fail('dpop.rotate', 'absent where keyPair is given', rotate);
+    if (rotate)
+      check.fail('dpop.rotate', 'absent where keyPair is given', rotate, { code: 'options_conflict' });
     const pair = isKeyPair(keyPair, algorithm)
       ? keyPair
       : check.failKind('dpop.keyPair', `a CryptoKeyPair that signs with ${algorithm}`, keyPair);
@@ -89,7 +90,7 @@ function once<T>(make: () => Promise<T>): () => MaybePromise<T> {
 
 async function generate(algorithm: ProofAlgorithm): Promise<CryptoKeyPair> {
   const pair = await crypto.subtle.generateKey(generation[algorithm], false, ['sign', 'verify']);
-  if (!('privateKey' in pair)) throw new TypeError('the runtime made no pair of keys');
+  if (!('privateKey' in pair)) throw new Error('the runtime made no pair of keys');
   return pair;
 }
 
@@ -139,7 +140,8 @@ function targetUri(url: string): string {
 /** A hand-over to a thread for each signature would cost more than the signature itself. */
 function signWith(key: CryptoKey, algorithm: KeyAlgorithm): Sign {
   try {
-    const nodeKey = nodeCrypto?.KeyObject?.from(key);
+    const isHidden = keepsKeysHidden && !key.extractable;
+    const nodeKey = isHidden ? undefined : nodeCrypto?.KeyObject?.from(key);
     if (nodeCrypto !== undefined && nodeKey !== undefined) return nodeSigner(nodeCrypto, nodeKey, algorithm);
   } catch {
     // Runtimes that have `node:crypto` but not this part of it sign with WebCrypto.

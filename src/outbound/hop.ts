@@ -1,5 +1,5 @@
 /** One request on its way: what `fetch` was called with, and what a redirect makes of it (Fetch standard, 4.4). */
-import { ServiceAuthError } from '../errors.ts';
+import { optionError, ServiceAuthError } from '../errors.ts';
 import { withoutQuery } from '../shared/http.ts';
 
 /** What a call is sent with; the global `fetch` is one. */
@@ -30,7 +30,7 @@ export function firstHop(where: string, input: string | URL | Request, init: Req
   const headers = readHeaders(init?.headers ?? request?.headers);
   const own = headers && ownCredential(headers);
   if (own !== undefined)
-    throw new TypeError(`${where}: the call has a header ${own} of its own; leave it out`);
+    throw optionError('call_invalid', `${where}: the call has a header ${own} of its own; leave it out`);
   return {
     // Whatever else was given is made text once, so that what is judged is what is sent.
     href: request?.url ?? String(input),

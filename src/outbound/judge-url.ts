@@ -1,5 +1,5 @@
 /** What happens to a URL before anything is sent to it: a target covers it, or the call is refused. */
-import { ServiceAuthError } from '../errors.ts';
+import { optionError, ServiceAuthError } from '../errors.ts';
 import { withoutQuery } from '../shared/http.ts';
 import type { ResolvedTarget, TargetFinder } from './targets.ts';
 
@@ -12,7 +12,7 @@ export interface JudgedUrl {
 /** @throws ServiceAuthError `untrusted_target`; TypeError for what is no absolute URL */
 export function judgeUrl(places: TargetFinder<ResolvedTarget>, where: string, text: string): JudgedUrl {
   // The text is not shown: a query may hold what is not for logs.
-  if (!URL.canParse(text)) throw new TypeError(`${where}: the URL must be absolute`);
+  if (!URL.canParse(text)) throw optionError('call_invalid', `${where}: the URL must be absolute`);
   const url = new URL(text);
   const target = places.ofUrl(url);
   if (target !== undefined) return { target, href: url.href };

@@ -207,7 +207,9 @@ function readKey(check: OptionChecker, key: Uint8Array | string): Bytes {
   const rule = `a secret text or bytes, at least ${LEAST_KEY_BYTES} bytes long`;
   if (typeof key !== 'string' && !(key instanceof Uint8Array)) return check.failSecret('storeKey', rule);
   const bytes = typeof key === 'string' ? new TextEncoder().encode(key) : new Uint8Array(key);
-  return bytes.length < LEAST_KEY_BYTES ? check.failSecret('storeKey', rule) : bytes;
+  return bytes.length < LEAST_KEY_BYTES
+    ? check.failSecret('storeKey', rule, { code: 'secret_too_short' })
+    : bytes;
 }
 
 function wait(ms: number): Promise<void> {

@@ -90,7 +90,9 @@ function readTarget(check: OptionChecker, option: unknown): ResolvedTarget {
   const url = readOrigin(check, origin);
   const insecure = allowInsecure !== undefined && check.boolean('targets.allowInsecure', allowInsecure);
   if (url.protocol === 'http:' && !isLoopback(url.hostname) && !insecure) {
-    check.fail('targets.origin', 'https; for plain http to another machine set allowInsecure', url.origin);
+    check.fail('targets.origin', 'https; for plain http to another machine set allowInsecure', url.origin, {
+      code: 'url_not_https',
+    });
   }
   return Object.freeze({
     origin: url.origin,

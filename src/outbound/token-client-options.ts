@@ -1,5 +1,6 @@
 /** The options of a token client, checked and resolved once. */
 import { fromEnvironment, listFromEnvironment, missing, secretFromEnvironment } from '../environment.ts';
+import { optionError } from '../errors.ts';
 import { createEmitter, type Emit, type EventListener } from '../events.ts';
 import { type ClientAuth, clientSecretBasic } from '../shared/client-auth.ts';
 import type { Discovery } from '../shared/metadata.ts';
@@ -184,11 +185,14 @@ function readStore(
   { emit, ...timing }: Pick<TokenClientSettings, 'now' | 'random' | 'timeoutMs' | 'emit'>,
 ): SharedTokens | undefined {
   if (store === undefined) {
-    if (storeKey !== undefined) check.failSecret('storeKey', 'absent where there is no store');
+    if (storeKey !== undefined)
+      check.failSecret('storeKey', 'absent where there is no store', { code: 'options_conflict' });
     return undefined;
   }
   if (storeKey === undefined)
-    return check.failSecret('storeKey', 'given with store: tokens are encrypted there');
+    return check.failSecret('storeKey', 'given with store: tokens are encrypted there', {
+      code: 'options_conflict',
+    });
   const onFailed = (operation: 'get' | 'set' | 'lease' | 'open'): void =>
     emit?.({ type: 'token.store_failed', operation });
   return createSharedTokens({ check, store, storeKey, ...timing, onFailed });
@@ -208,15 +212,17 @@ function readServer(
 ): Pick<TokenClientIdentity, 'issuer' | 'tokenEndpoint'> {
   if (tokenEndpoint !== undefined) {
     checkSecureUrl(check, 'tokenEndpoint', tokenEndpoint);
-    if (discovery !== undefined) check.fail('discovery', 'absent where tokenEndpoint is given', discovery);
+    if (discovery !== undefined)
+      check.fail('discovery', 'absent where tokenEndpoint is given', discovery, { code: 'options_conflict' });
     return { issuer: issuer === undefined ? undefined : check.string('issuer', issuer), tokenEndpoint };
   }
   const named = issuer ?? fromEnvironment('SERVICE_AUTH_ISSUER');
   if (named === undefined) throw missing(where, 'issuer (or tokenEndpoint)', 'SERVICE_AUTH_ISSUER');
   if (issuer === undefined && /\s/.test(named)) {
-    throw new TypeError(
-      `${where}: SERVICE_AUTH_ISSUER names several issuers; say by issuer which one gives tokens`,
-    );
+    check.refuse('SERVICE_AUTH_ISSUER names several issuers', {
+      code: 'option_misplaced',
+      hint: 'say by issuer which one gives tokens',
+    });
   }
   checkIssuerUrl(check, named);
   if (discovery !== undefined) checkDiscovery(check, discovery);
@@ -229,7 +235,8 @@ function secretOfEnvironment(where: string, given: TokenClientOptions): Secret {
   const isOwn = clientId === undefined || clientId === fromEnvironment('SERVICE_AUTH_CLIENT_ID');
   const isUnset = Object.hasOwn(given, 'clientSecret') && `${issuer ?? ''}${tokenEndpoint ?? ''}` !== '';
   if (isOwn && !isUnset) return secretFromEnvironment(where);
-  throw new TypeError(
+  throw optionError(
+    isUnset ? 'option_unset' : 'option_missing',
     isUnset
       ? `${where}: clientSecret is undefined; SERVICE_AUTH_CLIENT_SECRET does not stand in for one that was to be given`
       : `${where}: clientSecret is required; SERVICE_AUTH_CLIENT_SECRET serves SERVICE_AUTH_CLIENT_ID alone`,
@@ -244,7 +251,9 @@ function readClientAuth(check: OptionChecker, where: string, given: TokenClientO
     return clientSecretBasic(secret);
   }
   if (clientSecret !== undefined) {
-    check.failSecret('clientSecret', 'absent where clientAuth is given; give the secret to that function');
+    check.failSecret('clientSecret', 'absent where clientAuth is given; give the secret to that function', {
+      code: 'options_conflict',
+    });
   }
   if (typeof clientAuth !== 'function') {
     // Whatever was given instead may be a secret.

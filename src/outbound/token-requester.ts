@@ -1,6 +1,6 @@
 /** Gets one token: from the store that instances share, or from the server, in as many attempts as may help. */
 import { LRUCache } from 'lru-cache';
-import { ServiceAuthError } from '../errors.ts';
+import { optionError, ServiceAuthError } from '../errors.ts';
 import type { EndSignal } from '../shared/abort.ts';
 import { authenticateClient } from '../shared/client-auth.ts';
 import { withoutQuery } from '../shared/http.ts';
@@ -254,7 +254,8 @@ function tokenEndpointOf(settings: TokenClientSettings, signal: EndSignal): () =
   const { identity, clientAuth, discovery, fetch, now, timeoutMs } = settings;
   const { issuer, tokenEndpoint } = identity;
   if (tokenEndpoint !== undefined) return () => tokenEndpoint;
-  if (issuer === undefined) throw new TypeError('a token client needs an issuer or a tokenEndpoint');
+  if (issuer === undefined)
+    throw optionError('option_missing', 'a token client needs an issuer or a tokenEndpoint');
   const metadata = createMetadataDocument({ issuer, discovery, fetch, now, timeoutMs, signal });
   return () => andThen(metadata.read(), (document) => document.url('token_endpoint', clientAuth.mutualTls));
 }

@@ -29,7 +29,15 @@ const accessTokenTypes: readonly unknown[] = [
 
 /** What usually helps, by error code (RFC 6749 section 5.2, RFC 8707 section 2, RFC 9449 section 5). */
 const hints = new Map([
-  ['invalid_client', 'check clientId, the secret, and which client authentication the server expects'],
+  [
+    'invalid_client',
+    'check clientId, the secret, and which client authentication the server expects (clientAuth: clientSecretPost)',
+  ],
+  [
+    'invalid_request',
+    'the server may want scope, resource, audience (Auth0) or another parameter, or the secret in the body (clientSecretPost)',
+  ],
+  ['access_denied', 'the client may not have tokens for this audience: authorise it at the server'],
   ['unauthorized_client', 'the client is not registered for this grant (client_credentials, or an exchange)'],
   ['unsupported_grant_type', 'the server does not offer this grant (client_credentials, or an exchange)'],
   ['invalid_grant', 'the token that was to be exchanged is not valid there'],

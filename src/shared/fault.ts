@@ -1,8 +1,10 @@
 import type { RejectionReason, RejectionStep } from '../events.ts';
+import type { JsonObject } from './json.ts';
 
 export interface FaultSubject {
   readonly issuer: string;
   readonly clientId: string | undefined;
+  readonly claims?: JsonObject;
 }
 
 /**

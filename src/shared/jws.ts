@@ -38,7 +38,7 @@ export function parseJws(token: string, known?: KnownHeaders): Jws | Fault {
   const first = token.indexOf('.');
   const second = token.indexOf('.', first + 1);
   if (first < 1 || second < 0 || second === token.length - 1) return malformed('three parts');
-  if (token.indexOf('.', second + 1) !== -1) return malformed('three parts');
+  if (token.indexOf('.', second + 1) !== -1) return malformed('three parts', 'more');
 
   const headerSegment = token.slice(0, first);
   const knownHeader = known?.get(headerSegment);
@@ -69,6 +69,6 @@ function parseHeader(segment: string): JwsHeader | Fault {
   return Object.freeze({ alg, typ, kid, jwk: own(header, 'jwk') });
 }
 
-function malformed(expected: string): Fault {
-  return new Fault('token', 'malformed_token', expected);
+function malformed(expected: string, actual?: string): Fault {
+  return new Fault('token', 'malformed_token', expected, actual);
 }

@@ -2,9 +2,11 @@
 import { isServiceAuthError, ServiceAuthError } from '../errors.ts';
 import type { EndSignal } from './abort.ts';
 import { assertSecureUrl, getJson, withoutQuery } from './http.ts';
+import { endpointHint } from './issuer-hints.ts';
 import { isObject, type JsonObject, own } from './json.ts';
 import { createRemoteDocument, type RemoteDocument } from './remote-document.ts';
 import type { Fetch } from './transport.ts';
+import { urlDifference } from './url-difference.ts';
 
 export interface ServerMetadata {
   readonly issuer: string;
@@ -51,7 +53,14 @@ async function discover(options: MetadataOptions): Promise<{ value: ServerMetada
       if (first === undefined || isNotFound(first)) first = error;
     }
   }
-  throw first;
+  throw withHint(first, issuer);
+}
+
+/** Where nothing was found, the issuer may be named wrongly. */
+function withHint(error: unknown, issuer: string): unknown {
+  const hint = endpointHint(issuer);
+  if (hint === undefined || !isServiceAuthError(error)) return error;
+  return new ServiceAuthError(error.code, `${error.message}; ${hint}`, error);
 }
 
 function isNotFound(error: unknown): boolean {
@@ -75,7 +84,7 @@ function readMetadata(issuer: string, url: string, json: JsonObject): ServerMeta
     const said = typeof named === 'string' ? JSON.stringify(named.slice(0, 200)) : 'no issuer';
     throw new ServiceAuthError(
       'issuer_mismatch',
-      `${withoutQuery(url)} names ${said}, but the configured issuer is ${JSON.stringify(issuer)}; they must be equal to the byte`,
+      `${withoutQuery(url)} names ${said}, but the configured issuer is ${JSON.stringify(issuer)}; ${mismatchHint(issuer, named)}`,
     );
   }
   const aliases = own(json, 'mtls_endpoint_aliases');
@@ -87,6 +96,17 @@ function readMetadata(issuer: string, url: string, json: JsonObject): ServerMeta
       return readUrl(issuer, url, source, member);
     },
   };
+}
+
+const EQUAL = 'they must be equal to the byte';
+
+function mismatchHint(issuer: string, named: unknown): string {
+  const name = typeof named === 'string' ? named : '';
+  // Entra answers so for common, organizations and consumers, which stand for tenants and are none.
+  if (name.includes('{tenantid}')) {
+    return `${EQUAL}; name the tenants: tenants, and {tenant} in the issuer in the place of {tenantid}`;
+  }
+  return urlDifference(issuer, name) ?? EQUAL;
 }
 
 /** An issuer on https cannot send credentials or trust to plain http, loopback or not. */

@@ -1,3 +1,13 @@
+import { type OptionErrorCode, optionError } from '../errors.ts';
+
+/** What a mistake is about, where it is more than a value that does not fit. */
+export interface Mistake {
+  /** @default 'option_invalid' */
+  readonly code?: OptionErrorCode | undefined;
+  /** What was probably meant. */
+  readonly hint?: string | undefined;
+}
+
 /**
  * Checks of options: each mistake is a `TypeError` that names where, which option, the rule and the value.
  * Values of options that hold secrets must not be passed here as `actual`.
@@ -10,18 +20,23 @@ export class OptionChecker {
   }
 
   /** Throws the `TypeError` of this checker. */
-  fail(option: string, rule: string, actual: unknown): never {
-    throw new TypeError(`${this.#where}: ${option} must be ${rule}; got ${describe(actual)}`);
+  fail(option: string, rule: string, actual: unknown, mistake?: Mistake): never {
+    return this.refuse(`${option} must be ${rule}; got ${describe(actual)}`, mistake);
   }
 
   /** As `fail`, for what may be a secret in the wrong place: only its kind is shown. */
-  failKind(option: string, rule: string, actual: unknown): never {
-    throw new TypeError(`${this.#where}: ${option} must be ${rule}; got ${kindOf(actual)}`);
+  failKind(option: string, rule: string, actual: unknown, mistake?: Mistake): never {
+    return this.refuse(`${option} must be ${rule}; got ${kindOf(actual)}`, mistake);
   }
 
   /** As `fail`, for a value that must not be shown. */
-  failSecret(option: string, rule: string): never {
-    throw new TypeError(`${this.#where}: ${option} must be ${rule}`);
+  failSecret(option: string, rule: string, mistake?: Mistake): never {
+    return this.refuse(`${option} must be ${rule}`, mistake);
+  }
+
+  /** Throws a `TypeError` in words of its own. */
+  refuse(problem: string, { code = 'option_invalid', hint }: Mistake = {}): never {
+    throw optionError(code, `${this.#where}: ${problem}${hint === undefined ? '' : `; ${hint}`}`);
   }
 
   /**
@@ -40,7 +55,7 @@ export class OptionChecker {
       const same = known.find((name) => name.toLowerCase() === key.toLowerCase());
       const near = same ?? known.find((name) => isNear(name, key));
       const hint = near === undefined ? `known are ${known.join(', ')}` : `did you mean ${near}?`;
-      throw new TypeError(`${this.#where}: unknown option ${key} in ${option}; ${hint}`);
+      this.refuse(`unknown option ${key} in ${option}`, { code: 'option_unknown', hint });
     }
     return Object.assign(Object.create(null), value);
   }
@@ -49,7 +64,7 @@ export class OptionChecker {
   noneUnset(value: object, prefix = ''): void {
     for (const [name, member] of Object.entries(value)) {
       if (member !== undefined && member !== null) continue;
-      throw new TypeError(`${this.#where}: ${prefix}${name} is ${member}; leave it out`);
+      this.refuse(`${prefix}${name} is ${member}`, { code: 'option_unset', hint: 'leave it out' });
     }
   }
 
@@ -63,7 +78,9 @@ export class OptionChecker {
     const path =
       typeof value === 'string' && value.trim() !== '' ? value : this.failKind(option, 'a path', value);
     const isPath = !path.includes('\n') && !path.includes('-----BEGIN') && path.length <= LONGEST_PATH;
-    return isPath ? path : this.failSecret(option, 'a path, not what the file holds');
+    return isPath
+      ? path
+      : this.failSecret(option, 'a path, not what the file holds', { code: 'secret_misplaced' });
   }
 
   /** Text for a header field: no character that could end it (RFC 9110 section 5.5). */

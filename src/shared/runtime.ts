@@ -101,8 +101,16 @@ function builtin<T>(name: string): T | undefined {
   return host.process?.getBuiltinModule?.(name) as T | undefined;
 }
 
-/** Present on Node, Bun and Deno; signatures are then verified synchronously. */
-export const nodeCrypto = builtin<NodeCrypto>('node:crypto');
+const isWorker = globalThis.navigator?.userAgent === 'Cloudflare-Workers';
+
+/**
+ * Present on Node, Bun and Deno; signatures are then verified synchronously. That of Workers with `nodejs_compat` takes
+ * neither ECDSA signatures as JWTs have them nor those of RSA-PSS, so WebCrypto serves there.
+ */
+export const nodeCrypto = isWorker ? undefined : builtin<NodeCrypto>('node:crypto');
+
+/** From Node 26 on, signing synchronously with a key of WebCrypto that is not extractable is deprecated (DEP0204). */
+export const keepsKeysHidden = Number.parseInt(host.process?.versions?.node ?? '', 10) >= 26;
 
 /** Present where Node's `Buffer` is, whose base64url is far faster than any loop here. */
 export const nodeBuffer = host.Buffer;
@@ -116,7 +124,7 @@ function isNode(): boolean {
 export const afterTurn = isNode() ? host.setImmediate : undefined;
 
 /** False on Cloudflare Workers, where a request that waits for a promise of another one never gets an answer. */
-export const sharesPromises = globalThis.navigator?.userAgent !== 'Cloudflare-Workers';
+export const sharesPromises = !isWorker;
 
 export function environmentVariable(name: string): string | undefined {
   const value = host.process?.env?.[name];

@@ -36,7 +36,8 @@ export function secretReader(
       'a non-empty string, a non-empty list of them, or a function that gives either',
     );
   }
-  if (isShort(secrets, leastBytes)) return check.failSecret(option, `at least ${leastBytes} bytes long`);
+  if (isShort(secrets, leastBytes))
+    return check.failSecret(option, `at least ${leastBytes} bytes long`, { code: 'secret_too_short' });
   return (refusals) => pick(secrets, refusals);
 }
 

@@ -1,26 +1,56 @@
 /** Checks of URLs in options: whatever is sent there, or believed from there, must be safe. */
+import type { OptionErrorCode } from '../errors.ts';
 import { isSecureUrl } from './http.ts';
+import { documentHint } from './issuer-hints.ts';
 import type { Discovery } from './metadata.ts';
 import type { OptionChecker } from './options.ts';
 
 const rule = 'an https URL (plain http only on loopback addresses)';
 
+interface UrlCodes {
+  readonly notUrl: OptionErrorCode;
+  readonly notHttps: OptionErrorCode;
+}
+
+const anyUrl: UrlCodes = { notUrl: 'option_invalid', notHttps: 'url_not_https' };
+const issuerUrl: UrlCodes = { notUrl: 'issuer_not_url', notHttps: 'issuer_not_https' };
+
 /** A URL with a user in it is not shown, since it may hold a password. */
-export function checkSecureUrl(check: OptionChecker, option: string, value: unknown): string {
+export function checkSecureUrl(
+  check: OptionChecker,
+  option: string,
+  value: unknown,
+  codes: UrlCodes = anyUrl,
+): string {
   const url = check.string(option, value, rule);
-  if (!URL.canParse(url)) return check.fail(option, rule, url);
-  const { username, password } = new URL(url);
-  if (username !== '' || password !== '') check.failSecret(option, `${rule} without a user in it`);
+  const { notUrl: code, notHttps } = codes;
+  if (!URL.canParse(url)) return check.fail(option, rule, url, { code, hint: schemeHint(url) });
+  const { username, password, protocol } = new URL(url);
+  if (username !== '' || password !== '') check.failSecret(option, `${rule} without a user in it`, { code });
   // The parser would mend it in silence, and no token says it so.
-  if (url !== url.trim()) check.fail(option, `${rule} without white space`, url);
-  return isSecureUrl(url) ? url : check.fail(option, rule, url);
+  if (url !== url.trim()) check.fail(option, `${rule} without white space`, url, { code });
+  if (isSecureUrl(url)) return url;
+  // What looks like a port of a host, orders.example:8443, is a scheme to the parser.
+  const isHttp = protocol === 'http:';
+  const mistake = isHttp ? { code: notHttps } : { code, hint: schemeHint(url) };
+  return check.fail(option, rule, url, mistake);
+}
+
+function schemeHint(url: string): string | undefined {
+  return !url.includes('://') && URL.canParse(`https://${url}`) ? 'is https:// missing?' : undefined;
 }
 
 /** RFC 8414 section 2: an https URL without query and fragment. */
 export function checkIssuerUrl(check: OptionChecker, value: unknown, option = 'issuer'): string {
-  const issuer = checkSecureUrl(check, option, value);
-  const isBare = !issuer.includes('?') && !issuer.includes('#');
-  return isBare ? issuer : check.fail(option, 'a URL without query and fragment', issuer);
+  const issuer = checkSecureUrl(check, option, value, issuerUrl);
+  const code = 'issuer_not_url';
+  if (issuer.includes('?') || issuer.includes('#')) {
+    return check.fail(option, 'a URL without query and fragment', issuer, { code });
+  }
+  const hint = documentHint(issuer);
+  if (hint === undefined) return issuer;
+  const name = 'the name of the issuer, not the URL of one of its documents';
+  return check.fail(option, name, issuer, { code: 'issuer_is_document', hint });
 }
 
 export function checkDiscovery(check: OptionChecker, value: unknown): Discovery {

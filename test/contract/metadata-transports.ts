@@ -3,8 +3,10 @@ import { getRequestListener } from '@hono/node-server';
 import express from 'express';
 import express4 from 'express4';
 import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify4 from 'fastify4';
 import { Hono } from 'hono';
 import Koa from 'koa';
+import Koa2 from 'koa2';
 import { protectedResource as expressMetadata, requireServiceAuth } from '../../adapters/express.ts';
 import serviceAuth, { protectedResource as fastifyMetadata } from '../../adapters/fastify.ts';
 import { requireServiceAuth as honoAuth, protectedResource as honoMetadata } from '../../adapters/hono.ts';
@@ -45,8 +47,8 @@ function plainListener({ documents, verifier }: MetadataService): Listener {
   };
 }
 
-function koaListener({ documents, verifier }: MetadataService): Listener {
-  const app = new Koa();
+function koaListener(Application: typeof Koa, { documents, verifier }: MetadataService): Listener {
+  const app = new Application();
   for (const options of documents) app.use(koaMetadata(options));
   app.use(koaAuth({ verifier }));
   app.use((ctx) => {
@@ -75,8 +77,11 @@ function webHandler({ documents, verifier }: MetadataService): (request: Request
 }
 
 /** Under `global`, which must not close the documents. */
-async function fastifyApp({ documents, verifier }: MetadataService): Promise<FastifyInstance> {
-  const app = Fastify();
+async function fastifyApp(
+  make: typeof Fastify,
+  { documents, verifier }: MetadataService,
+): Promise<FastifyInstance> {
+  const app = make();
   await app.register(serviceAuth, { verifier, global: true });
   for (const options of documents) await app.register(fastifyMetadata, options);
   app.all('*', async () => letIn);
@@ -84,22 +89,27 @@ async function fastifyApp({ documents, verifier }: MetadataService): Promise<Fas
   return app;
 }
 
+async function fastifyOverHttp(make: typeof Fastify, service: MetadataService): Promise<Transport> {
+  const app = await fastifyApp(make, service);
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  const transport = await overServer(app.server);
+  return { send: transport.send, close: () => app.close() };
+}
+
 export const metadataTransports: Readonly<Record<string, MakeMetadataTransport>> = {
   'express 5': (service) => overHttp(expressApp(express, service)),
   'express 4': (service) => overHttp(expressApp(express4, service)),
   'node:http': (service) => overHttp(plainListener(service)),
-  koa: (service) => overHttp(koaListener(service)),
+  'koa 3': (service) => overHttp(koaListener(Koa, service)),
+  'koa 2': (service) => overHttp(koaListener(Koa2, service)),
   hono: (service) => overHttp(getRequestListener(honoApp(service).fetch)),
   'hono, no socket': async (service) => inProcess((request) => honoApp(service).fetch(request)),
   web: (service) => overHttp(getRequestListener(webHandler(service))),
   'web, no socket': async (service) => inProcess(webHandler(service)),
-  async fastify(service) {
-    const app = await fastifyApp(service);
-    await app.listen({ host: '127.0.0.1', port: 0 });
-    const transport = await overServer(app.server);
-    return { send: transport.send, close: () => app.close() };
-  },
-  'fastify, inject': async (service) => injected(await fastifyApp(service)),
+  'fastify 5': (service) => fastifyOverHttp(Fastify, service),
+  'fastify 4': (service) => fastifyOverHttp(Fastify4, service),
+  'fastify 5, inject': async (service) => injected(await fastifyApp(Fastify, service)),
+  'fastify 4, inject': async (service) => injected(await fastifyApp(Fastify4, service)),
   'nest on express': ({ documents, verifier }) => nestMetadata(documents, verifier, 'express', letIn),
   'nest on fastify': ({ documents, verifier }) => nestMetadata(documents, verifier, 'fastify', letIn),
 };

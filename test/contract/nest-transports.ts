@@ -130,7 +130,8 @@ export async function nestMetadata(
 ): Promise<Transport> {
   @Controller()
   class Everything {
-    @All(platform === 'express' ? '{*path}' : '*')
+    // Nest 10 knows no other pattern; its successors make one of theirs of it.
+    @All('*')
     @HttpCode(200)
     handle(): string {
       return text;

@@ -3,8 +3,10 @@ import { getRequestListener } from '@hono/node-server';
 import express from 'express';
 import express4 from 'express4';
 import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify4 from 'fastify4';
 import { Hono } from 'hono';
 import Koa from 'koa';
+import Koa2 from 'koa2';
 import { requireServiceAuth as expressAuth, type ServiceAuthMiddleware } from '../../adapters/express.ts';
 import serviceAuth from '../../adapters/fastify.ts';
 import { requireServiceAuth as honoAuth } from '../../adapters/hono.ts';
@@ -55,8 +57,8 @@ function honoApp(routes: readonly ProtectedRoute[]): Hono {
   return app;
 }
 
-function koaListener(routes: readonly ProtectedRoute[]): Listener {
-  const app = new Koa<ServiceAuthState>();
+function koaListener(Application: typeof Koa, routes: readonly ProtectedRoute[]): Listener {
+  const app = new Application<ServiceAuthState>();
   for (const { path, verifier, policy } of routes) {
     const protect = koaAuth({ verifier, ...policy });
     app.use((ctx, next) => (ctx.path === path ? protect(ctx, next) : next()));
@@ -83,8 +85,12 @@ function webHandler(routes: readonly ProtectedRoute[]): (request: Request) => Pr
 
 type Style = 'hook' | 'config' | 'global';
 
-async function fastifyApp(routes: readonly ProtectedRoute[], style: Style): Promise<FastifyInstance> {
-  const app = Fastify({ http: { maxHeaderSize: 64 * 1024 } });
+async function fastifyApp(
+  make: typeof Fastify,
+  routes: readonly ProtectedRoute[],
+  style: Style,
+): Promise<FastifyInstance> {
+  const app = make({ http: { maxHeaderSize: 64 * 1024 } });
   for (const { path: url, verifier, policy } of routes) {
     // One plugin for each, since a plugin has one verifier; `register` keeps them apart.
     await app.register(async (scope) => {
@@ -105,8 +111,12 @@ async function fastifyApp(routes: readonly ProtectedRoute[], style: Style): Prom
   return app;
 }
 
-async function fastifyOverHttp(routes: readonly ProtectedRoute[], style: Style): Promise<Transport> {
-  const app = await fastifyApp(routes, style);
+async function fastifyOverHttp(
+  make: typeof Fastify,
+  routes: readonly ProtectedRoute[],
+  style: Style,
+): Promise<Transport> {
+  const app = await fastifyApp(make, routes, style);
   await app.listen({ host: '127.0.0.1', port: 0 });
   const transport = await overServer(app.server);
   return { send: transport.send, close: () => app.close() };
@@ -116,15 +126,20 @@ export const transports: Readonly<Record<string, MakeTransport>> = {
   'express 5': (routes) => overHttp(expressApp(express, routes)),
   'express 4': (routes) => overHttp(expressApp(express4, routes)),
   'node:http': (routes) => overHttp(plainListener(routes)),
-  koa: (routes) => overHttp(koaListener(routes)),
+  'koa 3': (routes) => overHttp(koaListener(Koa, routes)),
+  'koa 2': (routes) => overHttp(koaListener(Koa2, routes)),
   hono: (routes) => overHttp(getRequestListener(honoApp(routes).fetch)),
   'hono, no socket': async (routes) => inProcess((request) => honoApp(routes).fetch(request)),
   web: (routes) => overHttp(getRequestListener(webHandler(routes))),
   'web, no socket': async (routes) => inProcess(webHandler(routes)),
-  'fastify, hook': (routes) => fastifyOverHttp(routes, 'hook'),
-  'fastify, route config': (routes) => fastifyOverHttp(routes, 'config'),
-  'fastify, global': (routes) => fastifyOverHttp(routes, 'global'),
-  'fastify, inject': async (routes) => injected(await fastifyApp(routes, 'config')),
+  'fastify 5, hook': (routes) => fastifyOverHttp(Fastify, routes, 'hook'),
+  'fastify 5, route config': (routes) => fastifyOverHttp(Fastify, routes, 'config'),
+  'fastify 5, global': (routes) => fastifyOverHttp(Fastify, routes, 'global'),
+  'fastify 4, hook': (routes) => fastifyOverHttp(Fastify4, routes, 'hook'),
+  'fastify 4, route config': (routes) => fastifyOverHttp(Fastify4, routes, 'config'),
+  'fastify 4, global': (routes) => fastifyOverHttp(Fastify4, routes, 'global'),
+  'fastify 5, inject': async (routes) => injected(await fastifyApp(Fastify, routes, 'config')),
+  'fastify 4, inject': async (routes) => injected(await fastifyApp(Fastify4, routes, 'config')),
   'nest on express, handler': (routes) => nestOverHttp(routes, 'express', 'handler'),
   'nest on express, controller': (routes) => nestOverHttp(routes, 'express', 'controller'),
   'nest on express, global': (routes) => nestOverHttp(routes, 'express', 'global'),

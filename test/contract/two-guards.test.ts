@@ -3,8 +3,10 @@ import { getRequestListener } from '@hono/node-server';
 import express from 'express';
 import express4 from 'express4';
 import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify4 from 'fastify4';
 import { Hono } from 'hono';
 import Koa from 'koa';
+import Koa2 from 'koa2';
 import { describe, expect, it } from 'vitest';
 import { requireServiceAuth as expressAuth } from '../../adapters/express.ts';
 import serviceAuth from '../../adapters/fastify.ts';
@@ -46,8 +48,8 @@ function plainListener(verifier: Verifier): Listener {
     outer(request, response, () => inner(request, response, () => response.end('let in')));
 }
 
-function koaListener(verifier: Verifier): Listener {
-  const app = new Koa<ServiceAuthState>();
+function koaListener(Application: typeof Koa, verifier: Verifier): Listener {
+  const app = new Application<ServiceAuthState>();
   app.use(koaAuth({ verifier })).use(koaAuth({ verifier, scope }));
   app.use((ctx) => {
     ctx.body = 'let in';
@@ -66,15 +68,15 @@ function webHandler(verifier: Verifier): (request: Request) => Promise<Response>
   return withServiceAuth((request) => inner(request), { verifier });
 }
 
-async function fastifyApp(verifier: Verifier): Promise<FastifyInstance> {
-  const app = Fastify();
+async function fastifyApp(make: typeof Fastify, verifier: Verifier): Promise<FastifyInstance> {
+  const app = make();
   await app.register(serviceAuth, { verifier, global: true });
   app.get('/orders', { preHandler: app.requireServiceAuth({ scope }) }, async () => 'let in');
   return app;
 }
 
-async function fastifyOverHttp(verifier: Verifier): Promise<Transport> {
-  const app = await fastifyApp(verifier);
+async function fastifyOverHttp(make: typeof Fastify, verifier: Verifier): Promise<Transport> {
+  const app = await fastifyApp(make, verifier);
   await app.listen({ host: '127.0.0.1', port: 0 });
   const { send } = await overServer(app.server);
   return { send, close: () => app.close() };
@@ -84,13 +86,16 @@ const layered: Readonly<Record<string, (verifier: Verifier) => Promise<Transport
   'express 5': (verifier) => overHttp(expressApp(express, verifier)),
   'express 4': (verifier) => overHttp(expressApp(express4, verifier)),
   'node:http': (verifier) => overHttp(plainListener(verifier)),
-  koa: (verifier) => overHttp(koaListener(verifier)),
+  'koa 3': (verifier) => overHttp(koaListener(Koa, verifier)),
+  'koa 2': (verifier) => overHttp(koaListener(Koa2, verifier)),
   hono: (verifier) => overHttp(getRequestListener(honoApp(verifier).fetch)),
   'hono, no socket': async (verifier) => inProcess((request) => honoApp(verifier).fetch(request)),
   web: (verifier) => overHttp(getRequestListener(webHandler(verifier))),
   'web, no socket': async (verifier) => inProcess(webHandler(verifier)),
-  fastify: fastifyOverHttp,
-  'fastify, inject': async (verifier) => injected(await fastifyApp(verifier)),
+  'fastify 5': (verifier) => fastifyOverHttp(Fastify, verifier),
+  'fastify 4': (verifier) => fastifyOverHttp(Fastify4, verifier),
+  'fastify 5, inject': async (verifier) => injected(await fastifyApp(Fastify, verifier)),
+  'fastify 4, inject': async (verifier) => injected(await fastifyApp(Fastify4, verifier)),
 };
 
 function sharedStore(): ReplayStore {

@@ -1,10 +1,11 @@
 /** The packed tarball, installed into an empty project as a user would. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -17,8 +18,15 @@ beforeAll(async () => {
   project = await mkdtemp(join(tmpdir(), 'service-auth-package-'));
   // Into a folder of its own: the build of the checkout may be in use.
   await run('npx', ['tsup', '--silent', '--out-dir', join(project, 'dist')], { cwd: root });
-  const manifest = await readFile(join(root, 'package.json'), 'utf8');
-  await writeFile(join(project, 'package.json'), manifest);
+  // What the site is made of beside the documents is there too: it must not come along.
+  const isInstalled = (path: string): boolean =>
+    path.includes('node_modules') || path.includes('/.vitepress/');
+  for (const name of ['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE', 'docs']) {
+    await cp(join(root, name), join(project, name), {
+      recursive: true,
+      filter: (path) => !isInstalled(path),
+    });
+  }
   const { stdout } = await run('npm', ['pack', '--silent', '--ignore-scripts'], { cwd: project });
   packed = join(project, stdout.trim());
   const user = join(project, 'user');
@@ -57,22 +65,32 @@ describe('the packed tarball in an empty project', () => {
   });
 
   it.each([
-    ['createVerifier', 'client_credentials'],
-    ['createAuthedFetch', 'bad_signature'],
-  ])('a bundle of %s alone holds nothing of the other direction', async (name, foreign) => {
-    const { outputFiles } = await build({
-      stdin: { contents: `export { ${name} } from 'service-auth';`, resolveDir: join(project, 'user') },
-      bundle: true,
-      write: false,
-      format: 'esm',
-      platform: 'browser',
-      conditions: ['workerd', 'worker'],
-      external: ['node:*'],
-      tsconfigRaw: '{}',
-    });
-    const text = outputFiles[0]?.text ?? '';
-    expect(text).toContain(`function ${name}(`);
-    expect(text).not.toContain(foreign);
+    ['createVerifier', 'client_credentials', 43_000],
+    ['createAuthedFetch', 'bad_signature', 35_000],
+  ])(
+    'a bundle of %s alone is small and holds nothing of the other direction',
+    async (name, foreign, most) => {
+      const { outputFiles } = await build({
+        minifyWhitespace: true,
+        minifySyntax: true,
+        stdin: { contents: `export { ${name} } from 'service-auth';`, resolveDir: join(project, 'user') },
+        bundle: true,
+        write: false,
+        format: 'esm',
+        platform: 'browser',
+        conditions: ['workerd', 'worker'],
+        external: ['node:*'],
+        tsconfigRaw: '{}',
+      });
+      const text = outputFiles[0]?.text ?? '';
+      expect(text).toContain(`function ${name}(`);
+      expect(text).not.toContain(foreign);
+      expect(gzipSync(text).length).toBeLessThan(most);
+    },
+  );
+
+  it('is less than 300 kB', async () => {
+    expect((await stat(packed)).size).toBeLessThan(300_000);
   });
 
   it('runs its command by its own name, as npx does', async () => {
@@ -82,7 +100,10 @@ describe('the packed tarball in an empty project', () => {
 
   it('holds no tests, sources or secrets, and types for every subpath', async () => {
     const folder = join(project, 'user/node_modules/service-auth');
-    expect((await readdir(folder)).sort()).toEqual(['dist', 'package.json']);
+    const names = ['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'docs', 'package.json'];
+    expect((await readdir(folder)).sort()).toEqual(names);
+    const documents = await readdir(join(folder, 'docs'), { recursive: true });
+    expect(documents.filter((name) => !/(\.md|\.svg|^[a-z-]+)$/.test(name))).toEqual([]);
     const files = await readdir(join(folder, 'dist'));
     for (const name of subpaths) {
       const file = name === 'service-auth' ? 'index' : name.slice('service-auth/'.length);

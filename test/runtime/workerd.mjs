@@ -1,67 +1,77 @@
-/** The built package in workerd: many requests at once, none of which may wait for a promise of another. */
-import assert from 'node:assert/strict';
+/**
+ * Runs the suite in workerd, by miniflare: in a Worker as it is, or with `nodejs_compat` as the first argument. With a
+ * path as the second, writes the results there as JSON, too.
+ */
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { delimiter, dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
-import { createIssuer } from 'service-auth/issuer';
+import { createIssuers } from './issuers.mjs';
+import { network, suite } from './names.mjs';
+import { countsOf, lineOf } from './suite.mjs';
 
-const { Miniflare } = await import(process.argv[2]);
-const url = 'https://issuer.example';
-const adminToken = 'an-admin-token-for-this-run';
-const issuer = createIssuer({ issuer: url, adminToken });
-const created = await issuer.fetch(
-  new Request(`${url}/admin/services`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' },
-    body: JSON.stringify({
-      clientId: 'billing',
-      name: 'Billing',
-      scopes: ['orders:read'],
-      resources: ['https://orders.example'],
-    }),
-  }),
-);
-const { clientSecret } = await created.json();
-const {
-  outputFiles: [bundle],
-} = await build({
-  entryPoints: ['test/runtime/worker.js'],
+const [, , kind = 'plain', file] = process.argv;
+const isCompatible = kind === 'nodejs_compat';
+const compatibilityDate = '2026-04-01';
+
+/** npx puts the packages that it was asked for on the path, and nowhere else. */
+function findMiniflare() {
+  const folders = (process.env.PATH ?? '').split(delimiter).map((folder) => join(dirname(folder), 'miniflare'));
+  const found = folders.find((folder) => existsSync(join(folder, 'package.json')));
+  if (found === undefined) throw new Error('miniflare is not on the path: npx -y -p miniflare node workerd.mjs');
+  return createRequire(join(found, 'package.json'));
+}
+
+const require = findMiniflare();
+const { Miniflare } = await import(pathToFileURL(require.resolve('miniflare')).href);
+const workerd = JSON.parse(await readFile(require.resolve('workerd/package.json'), 'utf8'));
+
+const bundle = await build({
+  entryPoints: [join(import.meta.dirname, isCompatible ? 'worker-nodejs.mjs' : 'worker-plain.mjs')],
   bundle: true,
   format: 'esm',
   platform: 'neutral',
   conditions: ['workerd', 'worker'],
   mainFields: ['module', 'main'],
+  external: ['node:*', 'libsql', 'kysely', 'pg'],
+  logLevel: 'error',
   write: false,
 });
+
+const runtime = { name: isCompatible ? 'workerd, nodejs_compat' : 'workerd', version: workerd.version };
+const issuers = createIssuers(network);
+
+/** The other side of the network: the issuers, and the way back into the Worker. */
+async function outboundService(request) {
+  const { url, method, headers } = request;
+  const hasBody = method !== 'GET' && method !== 'HEAD';
+  const init = { method, headers: [...headers], ...(hasBody && { body: await request.arrayBuffer() }) };
+  if (!issuers.has(url)) return mf.dispatchFetch(url, { ...init, redirect: 'manual' });
+  const answer = await issuers.answer(new Request(url, init));
+  const bytes = await answer.arrayBuffer();
+  return new Response(bytes.byteLength === 0 ? null : bytes, answer);
+}
+
 const mf = new Miniflare({
-  modules: [{ type: 'ESModule', path: 'worker.mjs', contents: bundle.text }],
-  compatibilityDate: '2025-01-01',
-  bindings: { CLIENT_SECRET: clientSecret },
-  // The other side of the network: the issuer, and a service that gives back what proves who calls.
-  async outboundService(request) {
-    if (new URL(request.url).origin !== url) return new Response(request.headers.get('authorization'));
-    const { method, headers } = request;
-    const body = method === 'POST' ? await request.text() : undefined;
-    const answer = await issuer.fetch(new Request(request.url, { method, headers: [...headers], body }));
-    return new Response(await answer.text(), { status: answer.status, headers: [...answer.headers] });
-  },
+  modules: [{ type: 'ESModule', path: 'worker.mjs', contents: bundle.outputFiles[0].text }],
+  compatibilityDate,
+  compatibilityFlags: isCompatible ? ['nodejs_compat'] : [],
+  bindings: { runtime },
+  outboundService,
 });
+const startedAt = performance.now();
 try {
-  const calls = await Promise.all(
-    Array.from({ length: 50 }, async () => {
-      const response = await mf.dispatchFetch('http://worker.example/call');
-      return `${response.status} ${await response.text()}`;
-    }),
-  );
-  for (const call of calls) assert.match(call, /^200 Bearer ey/);
-  const token = (calls[0] ?? '').slice('200 '.length);
-  const judged = await Promise.all(
-    Array.from({ length: 50 }, async (_, at) => {
-      const headers = at % 2 === 0 ? { authorization: token } : {};
-      return (await mf.dispatchFetch('http://worker.example/orders', { headers })).status;
-    }),
-  );
-  assert.deepEqual(new Set(judged.filter((_, at) => at % 2 === 0)), new Set([200]));
-  assert.deepEqual(new Set(judged.filter((_, at) => at % 2 === 1)), new Set([401]));
-  console.log('the package works on workerd');
+  const response = await mf.dispatchFetch(suite);
+  if (response.status !== 200) throw new Error(await response.text());
+  const results = await response.json();
+  for (const result of results) console.log(lineOf(result));
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  console.log(`${runtime.name} ${runtime.version}: ${countsOf(results)}, in ${seconds} s`);
+  if (file !== undefined) await writeFile(file, JSON.stringify({ runtime, results }));
+  if (results.some(({ outcome }) => outcome === 'failed')) process.exitCode = 1;
 } finally {
   await mf.dispose();
+  await issuers.close();
 }

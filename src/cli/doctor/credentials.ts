@@ -1,5 +1,5 @@
 /** Whether the environment's client gets a token that verifies. */
-import { createTokenClient, isServiceAuthError } from '../../index.ts';
+import { createTokenClient, isOptionError, isServiceAuthError } from '../../index.ts';
 import { isOutOfReach, messageOf } from '../failure.ts';
 import type { Finding } from '../finding.ts';
 import { decodeToken } from '../inspect/decoded-token.ts';
@@ -40,7 +40,9 @@ export async function examineCredentials(examination: Examination): Promise<Find
 export function failureOf(error: unknown): Finding {
   const oauthError = isServiceAuthError(error) ? error.oauthError : undefined;
   const hint = oauthError === undefined ? undefined : hints[oauthError];
-  return { check, status: isOutOfReach(error) ? 'undecided' : 'failure', found: messageOf(error), hint };
+  const status = isOutOfReach(error) ? 'undecided' : 'failure';
+  const code = isServiceAuthError(error) || isOptionError(error) ? error.code : undefined;
+  return { check, status, found: messageOf(error), hint, code };
 }
 
 async function verify(token: string, { issuer, audience }: Examination): Promise<Findings> {
@@ -60,7 +62,8 @@ async function verify(token: string, { issuer, audience }: Examination): Promise
     return complaints.map((complaint) => {
       const { reason, expected, actual } = complaint;
       const facts = `expected ${expected ?? 'otherwise'}, got ${actual ?? 'another'}`;
-      return { check: name, status: 'failure', found: `${reason}: ${facts}`, hint: hintOf(complaint) };
+      const found = `${reason}: ${facts}`;
+      return { check: name, status: 'failure', found, hint: hintOf(complaint), code: reason };
     });
   }
   const found = `a verifier for ${audience?.join(', ') ?? 'any audience'} accepts it`;

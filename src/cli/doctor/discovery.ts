@@ -1,10 +1,11 @@
 /** Whether the issuer is found, and is who it is called. */
 import { isServiceAuthError } from '../../index.ts';
+import { documentHint, endpointHint } from '../../shared/issuer-hints.ts';
 import { own } from '../../shared/json.ts';
 import { metadataUrls } from '../../shared/metadata.ts';
+import { urlDifference, withoutSlash } from '../../shared/url-difference.ts';
 import { isOutOfReach } from '../failure.ts';
 import type { Finding } from '../finding.ts';
-import { urlDifference, withoutSlash } from '../url-difference.ts';
 import type { Examination, Findings, FoundIssuer } from './examination.ts';
 import { type Answered, getDocument } from './get-document.ts';
 
@@ -59,6 +60,7 @@ function judgeName(issuer: string, named: unknown): Finding {
     status: 'failure',
     found: `configured is ${issuer}, but it calls itself ${named}${difference === undefined ? '' : `: ${difference}`}`,
     hint,
+    code: 'issuer_mismatch',
   };
 }
 
@@ -97,6 +99,8 @@ function judgeEndpoints(issuer: string, metadata: FoundIssuer['metadata']): Find
 
 /** The issuer may be at home under nearly the same name. */
 async function hintOfOtherPlaces(issuer: string, timeoutMs: number): Promise<string> {
+  const document = documentHint(issuer);
+  if (document !== undefined) return `this is the URL of a document, not the name of an issuer: ${document}`;
   const other = issuer.endsWith('/') ? withoutSlash(issuer) : `${issuer}/`;
   for (const url of [...metadataUrls(other), ...metadataUrls(new URL(issuer).origin)]) {
     const answer = await getDocument(url, timeoutMs);
@@ -104,5 +108,5 @@ async function hintOfOtherPlaces(issuer: string, timeoutMs: number): Promise<str
       isServiceAuthError(answer) || answer.json === undefined ? undefined : own(answer.json, 'issuer');
     if (typeof named === 'string') return `there is an issuer at ${url}, which calls itself ${named}`;
   }
-  return 'is this the name of an issuer, with its whole path?';
+  return endpointHint(issuer) ?? 'is this the name of an issuer, with its whole path?';
 }

@@ -5,6 +5,8 @@ import {
   type EventListener,
   forwardedClientCertificate,
   type Guard,
+  isOptionError,
+  optionError,
   type ReplayStore,
   type Verifier,
   type VerifierOptions,
@@ -69,7 +71,10 @@ export function createPolicy(
 function withIssuer(options: VerifierOptions, issuer: string | undefined): VerifierOptions {
   if (issuer === undefined) return options;
   if (options.issuer === undefined) return { ...options, issuer };
-  throw new TypeError('policy file: verifier.issuer must be left out where --issuer is given');
+  throw optionError(
+    'options_conflict',
+    'policy file: verifier.issuer must be left out where --issuer is given',
+  );
 }
 
 function withStore(dpop: VerifierOptions['dpop'], replayStore: ReplayStore): DpopOptions | false {
@@ -84,6 +89,8 @@ function guardRoute(verifier: Verifier, { policy, ...place }: PolicyRoute, at: n
     return { ...place, guard: verifier.guard(policy) };
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    throw new TypeError(`policy file: routes[${at}]: ${error.message}`);
+    const { message } = error;
+    const code = isOptionError(error) && { code: error.code };
+    throw Object.assign(new TypeError(`policy file: routes[${at}]: ${message}`), code);
   }
 }

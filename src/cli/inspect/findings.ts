@@ -118,6 +118,7 @@ function failure(check: Check, complaint: Complaint, { decoded, nowMs }: Inspect
     status: 'failure',
     found: [reason, ...detail].join(': '),
     hint: hintOf(complaint),
+    code: reason,
   };
 }
 

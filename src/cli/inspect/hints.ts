@@ -1,8 +1,6 @@
 import type { RejectionReason } from '../../index.ts';
-import { urlDifference } from '../url-difference.ts';
 import type { Complaint } from './judgement.ts';
 
-const clock = 'compare the clocks of this machine and of the issuer: service-auth doctor';
 const registration =
   'register the service for it, and ask for it: service-auth services update, service-auth token';
 
@@ -13,11 +11,7 @@ const hints: Partial<Record<RejectionReason, string>> = {
   algorithm_not_allowed: 'the issuer signs with an algorithm that verifiers do not take by default',
   unknown_key: 'the key was retired, or the token is of another issuer of the same name',
   bad_signature: 'the token was changed, or signed by a key that only has the same name',
-  wrong_typ: 'this is a JWT of another kind: an ID token or a DPoP proof, for example',
-  wrong_token_kind: 'this is a token of another kind: an ID token, for example',
   expired: 'obtain another one: service-auth token',
-  not_yet_valid: clock,
-  issued_in_future: clock,
   wrong_audience: 'ask for a token for this audience: service-auth token --resource',
   insufficient_scope: registration,
   client_not_allowed: 'name its client in the policy of the route, if it may call',
@@ -31,8 +25,7 @@ const hints: Partial<Record<RejectionReason, string>> = {
   status_out_of_range: 'the status list of the issuer is shorter than the token says',
 };
 
-export function hintOf({ reason, expected, actual }: Complaint): string | undefined {
-  const isUrl = reason === 'unknown_issuer' || reason === 'wrong_audience';
-  const difference = isUrl && expected && actual ? urlDifference(expected, actual) : undefined;
-  return difference ?? hints[reason];
+/** The verifier's own hint, which is about this token, goes first. */
+export function hintOf({ reason, hint }: Complaint): string | undefined {
+  return hint ?? hints[reason];
 }

@@ -27,6 +27,8 @@ export interface Complaint {
   readonly reason: RejectionReason;
   readonly expected: string | undefined;
   readonly actual: string | undefined;
+  /** What the verifier believes to lie behind it. */
+  readonly hint: string | undefined;
 }
 
 export interface Undecided {
@@ -97,8 +99,8 @@ async function ask(
   for (const event of events) {
     const { type } = event;
     if (type === 'request.rejected') {
-      const { reason, expected, actual } = event;
-      return { reason, expected, actual };
+      const { reason, expected, actual, hint } = event;
+      return { reason, expected, actual, hint };
     }
     if (type === 'request.undecided') {
       const { reason, message } = event;

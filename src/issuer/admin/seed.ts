@@ -1,5 +1,6 @@
 /** Services and resources that are to be there from the start: what is missing is created, nothing else is touched. */
 import type * as z from 'zod';
+import { optionError } from '../../errors.ts';
 import { OptionChecker } from '../../shared/options.ts';
 import type { IssuerContext } from '../context.ts';
 import type { Registration, StoredService } from '../storage/records.ts';
@@ -146,7 +147,7 @@ interface WantedSeed {
 }
 
 /** Judged as the admin API judges; a mistake is a TypeError that repeats no value but the name of what is wrong. */
-function readSeed(seed: IssuerSeed): WantedSeed {
+export function readSeed(seed: IssuerSeed): WantedSeed {
   const check = new OptionChecker('Issuer.seed');
   const given = check.object('seed', seed, ['resources', 'services']);
   const resources = list(check, 'resources', given.resources ?? []).map((resource, at) =>
@@ -189,7 +190,7 @@ function read<T>(schema: z.ZodType<T>, input: unknown, what: string): T {
 
 function refuseTwice(names: readonly string[]): void {
   const twice = names.find((name, at) => names.indexOf(name) !== at);
-  if (twice !== undefined) throw new TypeError(`Issuer.seed: the seed names ${twice} twice`);
+  if (twice !== undefined) throw optionError('option_invalid', `Issuer.seed: the seed names ${twice} twice`);
 }
 
 /** By its name, if that is one, else by its place. */
@@ -202,5 +203,5 @@ function nameOf(kind: 'resource' | 'service', input: unknown, at: number): strin
 }
 
 function mistake(what: string, problem: string): TypeError {
-  return new TypeError(`Issuer.seed: the seed's ${what} could not be created: ${problem}`);
+  return optionError('option_invalid', `Issuer.seed: the seed's ${what} could not be created: ${problem}`);
 }

@@ -39,6 +39,8 @@ export interface Secrets {
 const SECRET_BYTES = 32;
 const HASH_BYTES = 32;
 const NONCE_BYTES = 12;
+/** What the decoy is bound to; workerd encrypts nothing that is bound to an empty text. */
+const DECOY = 'decoy';
 const TAG_BYTES = 16;
 const HINT_CHARACTERS = 4;
 const CHECKSUM_CHARACTERS = 6;
@@ -54,7 +56,7 @@ export function createSecrets(secretKey: Uint8Array, randomBytes: RandomBytes): 
   const fingerprints = deriveKey(secretKey, 'fingerprints');
   const sealing = deriveKey(secretKey, 'sealed client secrets');
   const decoy = { id: '', hash: Buffer.alloc(HASH_BYTES).toString('base64url'), expiresAtMs: 0 };
-  const sealedDecoy = encrypt(secretOf(randomBytes(SECRET_BYTES)), '');
+  const sealedDecoy = encrypt(secretOf(randomBytes(SECRET_BYTES)), DECOY);
   const decoys = Array.from({ length: LEAST_COMPARISONS }, () => decoy);
 
   // The client is part of what is hashed: a hash that was copied to another service opens nothing.
@@ -103,7 +105,7 @@ export function createSecrets(secretKey: Uint8Array, randomBytes: RandomBytes): 
     },
     open: (clientId, { id, sealed }) =>
       sealed === undefined ? undefined : decrypt(sealed, JSON.stringify([clientId, id])),
-    openDecoy: () => decrypt(sealedDecoy, '') ?? '',
+    openDecoy: () => decrypt(sealedDecoy, DECOY) ?? '',
     match(clientId, secret, kept, nowMs) {
       const given = hash(clientId, secret);
       let found: string | undefined;

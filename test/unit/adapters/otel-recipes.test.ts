@@ -31,6 +31,7 @@ const events: readonly ServiceAuthEvent[] = [
     step: 'claims',
     expected: undefined,
     actual: undefined,
+    hint: undefined,
     issuer,
     clientId: 'billing',
     durationMs: 1,

@@ -5,7 +5,7 @@ import { harmless, hasColours } from '../../../src/cli/output.ts';
 import { relativeTime } from '../../../src/cli/relative-time.ts';
 import { environmentLines } from '../../../src/cli/services/environment-lines.ts';
 import { suggestion } from '../../../src/cli/suggestion.ts';
-import { urlDifference } from '../../../src/cli/url-difference.ts';
+import { urlDifference } from '../../../src/shared/url-difference.ts';
 
 describe('colours', () => {
   it.each<[boolean | undefined, NodeJS.ProcessEnv, boolean]>([

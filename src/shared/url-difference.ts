@@ -1,4 +1,4 @@
-import { isLoopback } from '../shared/http.ts';
+import { isLoopback } from './http.ts';
 
 /** How two URLs differ that are nearly the same; `undefined` where they are quite different ones. */
 export function urlDifference(expected: string, actual: string): string | undefined {

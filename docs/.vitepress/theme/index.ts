@@ -1,0 +1,12 @@
+import type { Theme } from 'vitepress';
+import DefaultTheme from 'vitepress/theme-without-fonts';
+import MeasuredNumbers from './MeasuredNumbers.vue';
+import './style.css';
+
+const theme: Theme = {
+  extends: DefaultTheme,
+  enhanceApp({ app }) {
+    app.component('MeasuredNumbers', MeasuredNumbers);
+  },
+};
+export default theme;

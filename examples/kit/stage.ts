@@ -1,0 +1,64 @@
+/** What every example is given to run on. */
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type Environment, type Program, startProgram, stopPrograms } from './programs.ts';
+import { createReport, type Report } from './report.ts';
+
+export interface Stage extends Pick<Report, 'step'> {
+  /** Whether to show what happens and end, instead of serving until it is stopped. */
+  readonly check: boolean;
+  /** Starts a program, which ends with the example. */
+  start(command: readonly string[], environment: Environment, listensAt?: RegExp): Promise<Program>;
+  /** Serves in this process on a free port, until the example ends. */
+  serve(listener: RequestListener): Promise<Program>;
+  atEnd(cleanUp: () => unknown): void;
+  /** Resolves when it is asked to stop. */
+  stopped(): Promise<void>;
+  /** Ends everything, and says whether all went well. */
+  finish(): Promise<boolean>;
+}
+
+export function createStage(check: boolean): Stage {
+  const { step, finish } = createReport();
+  const cleanUps: (() => unknown)[] = [];
+  const { promise, resolve } = deferred();
+  const end = async (): Promise<void> => {
+    for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+    await stopPrograms();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      resolve();
+      if (check) void end().finally(() => process.exit(1));
+    });
+  }
+  return {
+    check,
+    step,
+    start: (command, environment, listensAt) => startProgram(command, environment, !check, listensAt),
+    async serve(listener) {
+      const server = createServer(listener);
+      await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+      const stop = async (): Promise<void> => {
+        server.closeAllConnections();
+        await new Promise<unknown>((closed) => server.close(closed));
+      };
+      cleanUps.push(stop);
+      return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, stop };
+    },
+    atEnd: (cleanUp) => void cleanUps.push(cleanUp),
+    stopped: () => promise,
+    async finish() {
+      await end();
+      return check ? finish() : true;
+    },
+  };
+}
+
+function deferred(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = (): void => {};
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}

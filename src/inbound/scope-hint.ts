@@ -1,0 +1,39 @@
+import type { Fault } from '../shared/fault.ts';
+import { type JsonObject, own } from '../shared/json.ts';
+
+/** Why a token may lack a scope that its issuer means to have granted. */
+export function scopeHint({ expected = '', actual = '', about }: Fault): string | undefined {
+  const wanted = expected.split(' ').filter((word) => word !== 'or');
+  const elsewhere = claimHint(about?.claims ?? {}, wanted);
+  if (elsewhere !== undefined) return elsewhere;
+  if (actual === 'none') return 'it has no scope at all: did the client ask for one?';
+  const granted = actual.split(' ');
+  for (const name of wanted) {
+    const near = granted.find((scope) => isNear(scope, name));
+    if (near !== undefined && near !== name) return `it has ${near}, and scopes are compared to the byte`;
+  }
+  return undefined;
+}
+
+/** Where issuers write permissions, and the preset that reads them there. */
+const places: readonly (readonly [claim: string, advice: string])[] = [
+  ['scp', "claims: 'okta' or 'entra' reads them there"],
+  ['roles', "claims: 'entra' reads them there, where there is no scp"],
+  ['permissions', "claims: 'auth0' reads them there, where there is no scope"],
+];
+
+function claimHint(claims: JsonObject, wanted: readonly string[]): string | undefined {
+  for (const [claim, advice] of places) {
+    const value = own(claims, claim);
+    const names = typeof value === 'string' ? value.split(' ') : Array.isArray(value) ? value : [];
+    if (wanted.some((name) => names.includes(name))) {
+      return `it has it in the claim ${claim}: ${advice}, and a function of claims.scopes wherever it is`;
+    }
+  }
+  return undefined;
+}
+
+/** Equal but for case, or for the resource server in front, as Cognito and Entra write it. */
+function isNear(scope: string, name: string): boolean {
+  return scope.toLowerCase() === name.toLowerCase() || scope.endsWith(`/${name}`);
+}
