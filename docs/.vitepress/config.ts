@@ -14,6 +14,10 @@ const { version, description } = JSON.parse(readFileSync(`${root}/package.json`,
 /** Where the site will stand, such as `https://example.org/service-auth/`; needed for its sitemap alone. */
 const address = process.env.DOCS_URL === undefined ? undefined : new URL(process.env.DOCS_URL);
 
+/** A key, in the colour of the site. */
+const icon =
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" fill="none" stroke="#1f7a4d" stroke-width="4" stroke-linecap="round"><circle cx="10" cy="16" r="6"/><path d="M16 16h12v6m-6-6v4"/></svg>';
+
 /** Pages outside of `docs` do not find its packages by themselves. */
 function resolveVue(): Plugin {
   return {
@@ -40,6 +44,9 @@ export default defineConfig({
   outDir: `${root}/docs/.vitepress/dist`,
   cacheDir: `${root}/docs/.vitepress/cache`,
   metaChunk: true,
+  head: [
+    ['link', { rel: 'icon', type: 'image/svg+xml', href: `data:image/svg+xml,${encodeURIComponent(icon)}` }],
+  ],
   // The index of the search is one chunk.
   vite: { plugins: [resolveVue()], build: { chunkSizeWarningLimit: 2000 } },
   markdown: {

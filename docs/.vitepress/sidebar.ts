@@ -27,6 +27,8 @@ const plan: readonly Plan[] = [
     files: [
       ['README.md', 'Overview'],
       ['docs/nest.md', 'NestJS'],
+      ['docs/runtimes.md', 'Runtimes'],
+      ['examples/README.md', 'Examples'],
     ],
     folder: 'start',
   },
@@ -53,6 +55,7 @@ const plan: readonly Plan[] = [
     files: [
       ['SECURITY.md', 'What is checked'],
       ['docs/reasons.md', 'Reasons'],
+      ['docs/errors.md', 'Errors and their codes'],
       ['docs/faults.md', 'Faults'],
     ],
     folder: 'security',
@@ -75,7 +78,7 @@ const plan: readonly Plan[] = [
       ['bench/results/results.md', 'Every table'],
     ],
   },
-  { text: 'Testing', files: [], folder: 'testing' },
+  { text: 'Testing', files: [['docs/testing.md', 'The testing kit']], folder: 'testing' },
   {
     text: 'Project',
     files: [

@@ -21,14 +21,15 @@ export function pageOf(file: string): string | undefined {
 
 /** The page that shows a file which is none itself: a program, a configuration, a folder. */
 export function sourcePageOf(file: string): string {
-  return `source/${file}.md`;
+  // Brackets would make a page of it that has parameters.
+  return `source/${file.replaceAll(/[[\]]/g, '_')}.md`;
 }
 
 /** A link of a document as the site has it; what leads out of the project stays as it is. */
 export function siteLink(document: string, link: string): string {
   if (isForeign(link)) return link;
-  const [path = '', anchor] = link.split('#', 2);
-  const file = posix.normalize(posix.join(posix.dirname(document), path)).replace(/\/$/, '');
+  const [, anchor] = link.split('#', 2);
+  const file = fileOf(document, link);
   const page = pageOf(file) ?? sourcePageOf(file);
   return `/${page}${anchor === undefined ? '' : `#${anchor}`}`;
 }
@@ -36,9 +37,13 @@ export function siteLink(document: string, link: string): string {
 /** The file that a link needs a page of its own for. */
 export function sourceOf(document: string, link: string): string | undefined {
   if (isForeign(link)) return undefined;
-  const [path = ''] = link.split('#', 1);
-  const file = posix.normalize(posix.join(posix.dirname(document), path)).replace(/\/$/, '');
+  const file = fileOf(document, link);
   return file.endsWith('.md') ? undefined : file;
+}
+
+function fileOf(document: string, link: string): string {
+  const [path = ''] = link.split('#', 1);
+  return posix.join(posix.dirname(document), decodeURIComponent(path)).replace(/\/$/, '');
 }
 
 function isForeign(link: string): boolean {

@@ -60,17 +60,21 @@ export async function run(stage: Stage): Promise<void> {
   });
   await worker.stop();
 
-  const second = await stage.step('a worker, the issuer being down', async () => {
-    await issuer.stop();
-    const started = await startWorker();
-    const isPutOff = once(events, 'delayed');
-    const job = await add('21');
-    await isPutOff;
-    await issuer.start();
-    await job.waitUntilFinished(events);
-    assert((await attemptsOf(queue, job)) > 1);
-    return started;
-  }, () => 'tried again until it got a token');
+  const second = await stage.step(
+    'a worker, the issuer being down',
+    async () => {
+      await issuer.stop();
+      const started = await startWorker();
+      const isPutOff = once(events, 'delayed');
+      const job = await add('21');
+      await isPutOff;
+      await issuer.start();
+      await job.waitUntilFinished(events);
+      assert((await attemptsOf(queue, job)) > 1);
+      return started;
+    },
+    () => 'tried again until it got a token',
+  );
   await second.stop();
 
   await stage.step('a worker whose client is revoked', async () => {

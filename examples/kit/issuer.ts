@@ -22,11 +22,11 @@ export interface ExampleIssuer {
 
 export async function startIssuer(
   stage: Stage,
-  options: Omit<ServeIssuerOptions, 'port' | 'adminToken' | 'storage'> = {},
+  options: Omit<ServeIssuerOptions, 'port' | 'adminToken' | 'secretKey'> = {},
 ): Promise<ExampleIssuer> {
   const adminToken = randomBytes(32).toString('base64url');
   // One key for all starts, as what is stored opens with it alone.
-  const settings = { ...options, adminToken, storage: memoryStorage(), secretKey: randomBytes(32) };
+  const settings = { storage: memoryStorage(), ...options, adminToken, secretKey: randomBytes(32) };
   let server = await serveIssuer({ ...settings, port: 0 });
   const { url } = server;
   let isUp = true;

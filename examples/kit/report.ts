@@ -7,7 +7,8 @@ export interface Report {
   finish(): boolean;
 }
 
-const TITLE_COLUMNS = 46;
+const TITLE_COLUMNS = 50;
+const DETAIL_COLUMNS = 56;
 
 export function createReport(): Report {
   const started = performance.now();
@@ -18,7 +19,7 @@ export function createReport(): Report {
       const start = performance.now();
       const line = (mark: string, detail: string): void => {
         const took = `${Math.round(performance.now() - start)} ms`;
-        console.log(`${mark} ${title.padEnd(TITLE_COLUMNS)} ${detail.padEnd(TITLE_COLUMNS)} ${took}`);
+        console.log(`${mark} ${title.padEnd(TITLE_COLUMNS)}  ${detail.padEnd(DETAIL_COLUMNS)}  ${took}`);
       };
       try {
         const result = await work();

@@ -35,7 +35,12 @@ export function createStage(check: boolean): Stage {
   return {
     check,
     step,
-    start: (command, environment, listensAt) => startProgram(command, environment, !check, listensAt),
+    async start(command, environment, listensAt) {
+      const program = await startProgram(command, environment, !check, listensAt);
+      // The last one first: what a program needs was there before it.
+      cleanUps.push(program.stop);
+      return program;
+    },
     async serve(listener) {
       const server = createServer(listener);
       await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));

@@ -81,7 +81,8 @@ export function credentialUsed(credential: string, hint?: string): CredentialUse
   return new Credential(credential, hint);
 }
 
-const FORM_HINT = "id or secret have characters that Basic encodes: some servers expect { encoding: 'raw' }, or clientSecretPost";
+const FORM_HINT =
+  "id or secret have characters that Basic encodes: some servers expect { encoding: 'raw' }, or clientSecretPost";
 const RAW_HINT = "id or secret have characters that Basic should encode: try without { encoding: 'raw' }";
 
 /** How id and secret are put into the header. */

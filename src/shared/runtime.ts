@@ -109,8 +109,8 @@ const isWorker = globalThis.navigator?.userAgent === 'Cloudflare-Workers';
  */
 export const nodeCrypto = isWorker ? undefined : builtin<NodeCrypto>('node:crypto');
 
-/** From Node 26 on, signing synchronously with a key of WebCrypto that is not extractable is deprecated (DEP0204). */
-export const keepsKeysHidden = Number.parseInt(host.process?.versions?.node ?? '', 10) >= 26;
+/** From Node 24 on, signing synchronously with a key of WebCrypto that is not extractable is deprecated (DEP0204). */
+export const keepsKeysHidden = Number.parseInt(host.process?.versions?.node ?? '', 10) >= 24;
 
 /** Present where Node's `Buffer` is, whose base64url is far faster than any loop here. */
 export const nodeBuffer = host.Buffer;

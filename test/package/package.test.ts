@@ -41,7 +41,9 @@ const inUser = (...args: string[]): Promise<{ stdout: string }> =>
 
 const subpaths = [
   'service-auth',
-  ...['express', 'hono', 'koa', 'fastify', 'web', 'redis', 'issuer'].map((name) => `service-auth/${name}`),
+  ...['express', 'hono', 'koa', 'fastify', 'web', 'redis', 'issuer', 'testing'].map(
+    (name) => `service-auth/${name}`,
+  ),
 ];
 
 describe('the packed tarball in an empty project', () => {

@@ -29,7 +29,9 @@ async function serve(handler) {
   }
   if (Deno !== undefined) {
     const ending = new AbortController();
-    const server = Deno.serve({ ...loopback, signal: ending.signal, onListen() {} }, (request) => handler(request));
+    const server = Deno.serve({ ...loopback, signal: ending.signal, onListen() {} }, (request) =>
+      handler(request),
+    );
     const close = () => {
       ending.abort();
       return server.finished;

@@ -20,8 +20,15 @@ const workerd = fileURLToPath(new URL('workerd.mjs', import.meta.url));
 const ownMajor = Number.parseInt(process.versions.node, 10);
 const node = (major: number): readonly string[] =>
   major === ownMajor ? [process.execPath, main] : ['npx', '-y', '-p', `node@${major}`, 'node', main];
-const worker = (kind: string): readonly string[] =>
-  ['npx', '-y', '-p', 'miniflare@4.20260426.0', 'node', workerd, kind];
+const worker = (kind: string): readonly string[] => [
+  'npx',
+  '-y',
+  '-p',
+  'miniflare@4.20260426.0',
+  'node',
+  workerd,
+  kind,
+];
 
 /** In the order of the matrix. */
 const commands: readonly (readonly string[])[] = [
@@ -56,9 +63,8 @@ async function runAll(folder: string): Promise<readonly PromiseSettledResult<Run
   const left = [...commands.keys()];
   const work = async (): Promise<void> => {
     for (let at = left.pop(); at !== undefined; at = left.pop()) {
-      [outcomes[at]] = (await Promise.allSettled([
-        run(commands[at] ?? [], join(folder, `${at}.json`)),
-      ])) as [PromiseSettledResult<RuntimeRun>];
+      const [outcome] = await Promise.allSettled([run(commands[at] ?? [], join(folder, `${at}.json`))]);
+      outcomes[at] = outcome;
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));

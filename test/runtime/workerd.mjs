@@ -18,15 +18,20 @@ const compatibilityDate = '2026-04-01';
 
 /** npx puts the packages that it was asked for on the path, and nowhere else. */
 function findMiniflare() {
-  const folders = (process.env.PATH ?? '').split(delimiter).map((folder) => join(dirname(folder), 'miniflare'));
+  const folders = (process.env.PATH ?? '')
+    .split(delimiter)
+    .map((folder) => join(dirname(folder), 'miniflare'));
   const found = folders.find((folder) => existsSync(join(folder, 'package.json')));
-  if (found === undefined) throw new Error('miniflare is not on the path: npx -y -p miniflare node workerd.mjs');
+  if (found === undefined)
+    throw new Error('miniflare is not on the path: npx -y -p miniflare node workerd.mjs');
   return createRequire(join(found, 'package.json'));
 }
 
 const require = findMiniflare();
-const { Miniflare } = await import(pathToFileURL(require.resolve('miniflare')).href);
-const workerd = JSON.parse(await readFile(require.resolve('workerd/package.json'), 'utf8'));
+// By variables, since neither is a package that this one depends on.
+const [miniflare, manifest] = ['miniflare', 'workerd/package.json'].map((name) => require.resolve(name));
+const { Miniflare } = await import(pathToFileURL(miniflare).href);
+const workerd = JSON.parse(await readFile(manifest, 'utf8'));
 
 const bundle = await build({
   entryPoints: [join(import.meta.dirname, isCompatible ? 'worker-nodejs.mjs' : 'worker-plain.mjs')],

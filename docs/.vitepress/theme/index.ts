@@ -1,6 +1,6 @@
 import type { Theme } from 'vitepress';
 import DefaultTheme from 'vitepress/theme-without-fonts';
-import MeasuredNumbers from './MeasuredNumbers.vue';
+import { MeasuredNumbers } from './measured-numbers.ts';
 import './style.css';
 
 const theme: Theme = {

@@ -103,7 +103,7 @@ export async function run(stage: Stage): Promise<void> {
   );
 }
 
-type Call = ReturnType<typeof after.createSystemA>;
+type Call = (url: string) => Promise<Response>;
 
 /** What both files export. */
 interface Systems {

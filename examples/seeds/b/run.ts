@@ -1,6 +1,7 @@
 /** The resource server before and after, in front of one issuer: 401, 200, and 401 again after revocation. */
 import assert from 'node:assert/strict';
 import { subscribe } from 'node:diagnostics_channel';
+import { postgresStorage } from 'service-auth/issuer';
 import { compare, outageOf, statusOf } from '../../kit/comparison.ts';
 import { type ExampleIssuer, startIssuer } from '../../kit/issuer.ts';
 import type { Stage } from '../../kit/stage.ts';
@@ -15,9 +16,10 @@ export async function run(stage: Stage): Promise<void> {
   subscribe('undici:request:create', (message) => {
     if (isIntrospection(message)) asked++;
   });
+  const { DATABASE_URL: database } = process.env;
   const issuer = await stage.step(
-    'an issuer',
-    () => startIssuer(stage),
+    database === undefined ? 'an issuer' : 'an issuer on PostgreSQL',
+    () => startIssuerOn(stage, database),
     ({ url }) => url,
   );
   const clientSecret = await issuer.register({ clientId: 'orders', scopes: [], serves: [AUDIENCE] });
@@ -78,6 +80,14 @@ export async function run(stage: Stage): Promise<void> {
     before: '401',
     after: '503 Retry-After',
   });
+}
+
+/** In memory, unless there is a database. */
+async function startIssuerOn(stage: Stage, database: string | undefined): Promise<ExampleIssuer> {
+  if (database === undefined) return startIssuer(stage);
+  const storage = await postgresStorage({ url: database });
+  stage.atEnd(() => storage.close());
+  return startIssuer(stage, { storage });
 }
 
 /** Whether this process sends a request to the introspection endpoint. */

@@ -5,6 +5,7 @@ import { compare, statusOf } from '../../kit/comparison.ts';
 import { startIssuer } from '../../kit/issuer.ts';
 import type { Stage } from '../../kit/stage.ts';
 import * as after from './after.ts';
+import type { Client, ClientOptions } from './before.ts';
 import * as before from './before.ts';
 
 const AUDIENCE = 'https://orders.example';
@@ -12,7 +13,7 @@ const HERD = 20;
 
 /** What both files export. */
 interface Side {
-  createClient(options: before.ClientOptions): before.Client;
+  createClient(options: ClientOptions): Client;
   createService(issuer: string, audience: string): { fetch(request: Request): Response | Promise<Response> };
 }
 
@@ -42,7 +43,7 @@ export async function run(stage: Stage): Promise<void> {
   const urls = { before: await serve(before), after: await serve(after) };
   const origins = Object.values(urls).map((url) => new URL(url).origin);
   const start = (side: Side, url: string) => {
-    const connect = (scope: string | readonly string[]): before.Client =>
+    const connect = (scope: string | readonly string[]): Client =>
       side.createClient({
         issuer: issuer.url,
         clientId: 'billing',

@@ -25,5 +25,9 @@ export function readSections(name: string, markdown: string): readonly Section[]
     current = code === undefined ? undefined : [];
     if (code !== undefined && current !== undefined) sections.push({ code, lines: current });
   }
-  return sections.map(({ code, lines }) => ({ code, place: `${name}#${code}`, text: lines.join('\n').trim() }));
+  return sections.map(({ code, lines }) => ({
+    code,
+    place: `${name}#${code}`,
+    text: lines.join('\n').trim(),
+  }));
 }

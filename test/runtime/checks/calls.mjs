@@ -73,7 +73,10 @@ async function checkRetry(host) {
   const handler = async (request) => {
     seen.push(`${bearerOf(request)} ${await request.text()}`);
     if (seen.length > 1) return new Response('accepted');
-    return new Response('no', { status: 401, headers: { 'www-authenticate': 'Bearer error="invalid_token"' } });
+    return new Response('no', {
+      status: 401,
+      headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
+    });
   };
   const { network, authedFetch } = await setUp(host, handler);
   const init = { method: 'POST', body: 'an order', headers: { 'content-type': 'text/plain' } };
@@ -87,7 +90,10 @@ async function checkRetry(host) {
 async function checkStream(host) {
   const handler = async (request) => {
     await request.text();
-    return new Response('no', { status: 401, headers: { 'www-authenticate': 'Bearer error="invalid_token"' } });
+    return new Response('no', {
+      status: 401,
+      headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
+    });
   };
   const { authedFetch } = await setUp(host, handler);
   const request = new Request(ORDERS, { method: 'POST', body: 'an order' });
@@ -115,7 +121,11 @@ async function checkRedirects(host) {
     return pathname === '/away' ? redirect('https://elsewhere.example/') : echo(request);
   };
   const { authedFetch } = await setUp(host, handler);
-  equal((await answerOf(authedFetch(`${audience}/old`))).startsWith('200 Bearer'), true, 'that it was followed');
+  equal(
+    (await answerOf(authedFetch(`${audience}/old`))).startsWith('200 Bearer'),
+    true,
+    'that it was followed',
+  );
   await rejects(authedFetch(`${audience}/away`), 'redirect_refused');
 }
 
@@ -125,7 +135,11 @@ async function checkRefused(host) {
   const wrong = createTokenClient({ ...client, clientSecret: 'another secret' });
   const error = await rejects(wrong.getToken(), 'token_request_rejected');
   equal([error.status, error.oauthError], [401, 'invalid_client'], 'the refusal');
-  equal(`${error.message}${JSON.stringify(error)}`.includes('another secret'), false, 'that the secret is shown');
+  equal(
+    `${error.message}${JSON.stringify(error)}`.includes('another secret'),
+    false,
+    'that the secret is shown',
+  );
   const scope = createTokenClient({ ...client, scope: 'orders:delete' });
   equal((await rejects(scope.getToken(), 'token_request_rejected')).oauthError, 'invalid_scope');
 }

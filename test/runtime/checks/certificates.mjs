@@ -37,7 +37,9 @@ async function setUp(clientCertificate) {
 async function checkPem() {
   const { token, verifier } = await setUp((request) => request.headers.get('x-certificate'));
   const outcome = (pem) =>
-    judge(verifier, token, { headers: pem === undefined ? {} : { 'x-certificate': encodeURIComponent(pem) } });
+    judge(verifier, token, {
+      headers: pem === undefined ? {} : { 'x-certificate': encodeURIComponent(pem) },
+    });
   equal(await outcome(ofBilling), '200');
   equal(await outcome(ofShipping), '401 certificate_mismatch');
   equal(await outcome(undefined), '401 missing_certificate');

@@ -63,8 +63,7 @@ const withJwt = { authMethods: ['client_secret_jwt'] };
 export const clientAuthentication = {
   title: 'Client authentication',
   checks: {
-    client_secret_basic: (host) =>
-      checkWay(host, {}, ({ clientSecret }) => clientSecretBasic(clientSecret)),
+    client_secret_basic: (host) => checkWay(host, {}, ({ clientSecret }) => clientSecretBasic(clientSecret)),
     client_secret_post: (host) => checkWay(host, {}, ({ clientSecret }) => clientSecretPost(clientSecret)),
     client_secret_jwt: (host) => checkWay(host, withJwt, ({ clientSecret }) => clientSecretJwt(clientSecret)),
     'private_key_jwt, ES256 as JWK': (host) => checkPrivateKey(host, 'ES256', 'jwk'),

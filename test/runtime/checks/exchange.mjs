@@ -2,7 +2,7 @@ import { createAuthedFetch, createMemoryTokenStore, createTokenClient, createVer
 import { withServiceAuth } from 'service-auth/web';
 import { equal, rejects } from '../support/expect.mjs';
 import { requestWith } from '../support/judge.mjs';
-import { answerOf, connect, equalCount, reaching } from '../support/network.mjs';
+import { connect, equalCount, reaching } from '../support/network.mjs';
 import { audience } from '../support/tokens.mjs';
 
 const invoices = 'https://invoices.example';
@@ -45,10 +45,7 @@ async function checkBindingLost(host) {
   const { service, handler, token } = await setUp(host);
   const bound = await token({ dpop: true });
   const authedFetch = createAuthedFetch(reaching(service, handler, { dpop: false }));
-  await rejects(
-    authedFetch.onBehalfOf(bound)(`${audience}/orders`),
-    'token_request_rejected',
-  );
+  await rejects(authedFetch.onBehalfOf(bound)(`${audience}/orders`), 'token_request_rejected');
 }
 
 /** Two instances and one store: tokens are encrypted in it (AES-256-GCM), under names that are hashed. */
@@ -78,7 +75,12 @@ async function checkStoreApart(host) {
   const store = createMemoryTokenStore();
   const shared = { store, storeKey: 'a key of 32 bytes or more for the store' };
   for (const client of [await network.register(), await network.register()]) {
-    equal(await createTokenClient({ ...client, ...shared }).getToken().then(() => 'got'), 'got');
+    equal(
+      await createTokenClient({ ...client, ...shared })
+        .getToken()
+        .then(() => 'got'),
+      'got',
+    );
   }
   equalCount(network, '/token', 2);
 }

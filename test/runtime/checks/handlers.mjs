@@ -27,7 +27,11 @@ async function checkStatuses(makeHandler) {
   equal(none.status, 401, 'the status without a token');
   matches(none.headers.get('www-authenticate'), /^Bearer/, 'the challenge');
   const lacking = await handler(requestWith(await mint(key, { claims: { scope: 'stock:read' } })));
-  equal([lacking.status, (await lacking.json()).error], [403, 'insufficient_scope'], 'the answer without the scope');
+  equal(
+    [lacking.status, (await lacking.json()).error],
+    [403, 'insufficient_scope'],
+    'the answer without the scope',
+  );
 }
 
 async function checkUndecided(makeHandler) {
@@ -58,7 +62,8 @@ async function checkMetadata() {
   const fromWeb = web.protectedResource(options)(request());
   const app = new Hono().use(hono.protectedResource(options));
   const fromHono = await app.fetch(request());
-  for (const response of [fromWeb, fromHono]) equal((await response.json()).resource, audience, 'the resource');
+  for (const response of [fromWeb, fromHono])
+    equal((await response.json()).resource, audience, 'the resource');
   equal(web.protectedResource(options)(new Request(audience)), undefined, 'the answer for another path');
 }
 

@@ -32,7 +32,9 @@ async function checkAlgorithm(host, signingAlgorithm) {
 async function checkClosed(host) {
   const { own, client } = await setUp(host);
   await own.close();
-  const error = await createTokenClient(client).getToken().catch((reason) => reason);
+  const error = await createTokenClient(client)
+    .getToken()
+    .catch((reason) => reason);
   equal(error.status, 503, 'the status');
 }
 

@@ -22,7 +22,7 @@ async function setUp(host, issuer = 'plain') {
 }
 
 async function checkDiscovery(host) {
-  const { network, verifier, token } = await setUp(host);
+  const { verifier, token } = await setUp(host);
   const tokens = await Promise.all([token(), token(), token()]);
   const outcomes = await Promise.all(tokens.map((one) => judge(verifier, one)));
   equal(outcomes, ['200', '200', '200'], 'the outcomes');
@@ -113,7 +113,9 @@ async function checkFlood(host) {
 async function checkRedirects(host) {
   const { network, verifier, token } = await setUp(host);
   const presented = await token();
-  network.failWith(() => new Response(null, { status: 302, headers: { location: 'https://elsewhere.example/' } }));
+  network.failWith(
+    () => new Response(null, { status: 302, headers: { location: 'https://elsewhere.example/' } }),
+  );
   equal(await judge(verifier, presented), '503 keys_unavailable');
 }
 

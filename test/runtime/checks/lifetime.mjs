@@ -46,7 +46,10 @@ async function checkAtStart() {
 
 async function checkVerifier(host) {
   const own = connect(host);
-  const { accessToken } = await createTokenClient({ ...(await own.register()), resource: audience }).getToken();
+  const { accessToken } = await createTokenClient({
+    ...(await own.register()),
+    resource: audience,
+  }).getToken();
   const verifier = createVerifier({ issuer: own.issuer, audience, fetch: own.fetch });
   const handler = withServiceAuth(() => new Response('in'), { verifier });
   const call = () =>

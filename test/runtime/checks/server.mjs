@@ -43,7 +43,11 @@ async function checkCalls(host, makeService, dpop) {
     const response = await authedFetch(url, { method: 'POST', body: 'an order' });
     equal(await response.json(), { scheme, sent: 'an order' }, 'the answer to POST');
     const none = await fetch(url);
-    matches(`${none.status} ${none.headers.get('www-authenticate')}`, /^401 Bearer/, 'the answer without a token');
+    matches(
+      `${none.status} ${none.headers.get('www-authenticate')}`,
+      /^401 Bearer/,
+      'the answer without a token',
+    );
     await none.body?.cancel();
   });
 }
@@ -137,7 +141,9 @@ async function checkNobody(host) {
   const gone = await host.serve(() => new Response());
   await gone.close();
   const client = { clientId: 'billing', clientSecret: 'a secret', tokenEndpoint: `${gone.url}token` };
-  const error = await createTokenClient(client).getToken().catch((reason) => reason);
+  const error = await createTokenClient(client)
+    .getToken()
+    .catch((reason) => reason);
   matches(error.code, /^(network_failed|unexpected_status)$/, 'the code');
 }
 
@@ -151,7 +157,7 @@ export const server = {
     '50 requests at once that share their clients': checkTogether,
     introspection: checkIntrospection,
     'introspection: 50 requests with one token, 80 with as many': checkQuestions,
-    'redirects': checkRedirect,
+    redirects: checkRedirect,
     'an issuer that never answers: timeout': checkSilence,
     'an issuer that does not listen: an error with its code': checkNobody,
   },

@@ -38,7 +38,10 @@ async function checkScopes() {
   const presented = await token();
   equal(await judge(verifier, presented, { policy: { scope: 'orders:read' } }), '200');
   equal(await judge(verifier, presented, { policy: { scope: 'orders:write' } }), '403 insufficient_scope');
-  equal(await judge(verifier, presented, { policy: { scope: { anyOf: ['orders:write', 'stock:read'] } } }), '200');
+  equal(
+    await judge(verifier, presented, { policy: { scope: { anyOf: ['orders:write', 'stock:read'] } } }),
+    '200',
+  );
 }
 
 async function checkPolicy() {

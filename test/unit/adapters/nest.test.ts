@@ -34,6 +34,7 @@ import {
   type ServiceAuthModuleAsyncOptions,
   type ServiceAuthModuleOptions,
 } from '../../../adapters/nest.ts';
+import { optionError } from '../../../src/errors.ts';
 import {
   type AuthOutcome,
   type Caller,
@@ -473,7 +474,7 @@ describe('modules with verifiers of their own', () => {
     const shared = ServiceAuthModule.forRoot({ verifier, isGlobal: true });
     const error = await mistakeOf(moduleOf([], { imports: [shared, ...modules()] }));
     expect(error).toEqual(
-      new TypeError('serviceAuth: a ServiceAuthModule with isGlobal must be the only one'),
+      optionError('options_conflict', 'serviceAuth: a ServiceAuthModule with isGlobal must be the only one'),
     );
   });
 
@@ -638,7 +639,10 @@ describe.each(['graphql', 'rpc', 'ws'])('a context of %s', (type) => {
 
   it('is refused with an error that says so', () => {
     expect(() => guard.canActivate(contextOf(Handlers.prototype.protectedOne))).toThrow(
-      new TypeError(`serviceAuth: routes of HTTP alone are protected, and this is ${type}; use verifyToken`),
+      optionError(
+        'call_invalid',
+        `serviceAuth: routes of HTTP alone are protected, and this is ${type}; use verifyToken`,
+      ),
     );
   });
 

@@ -79,6 +79,7 @@ describe('events', () => {
         expected: 'admin',
         durationMs: undefined,
         actual: 'orders:read stock:read',
+        hint: undefined,
         ...about,
       },
       {
@@ -90,6 +91,7 @@ describe('events', () => {
         durationMs,
         expected: `exp after ${nowSeconds}`,
         actual: `${nowSeconds - 60}`,
+        hint: 'expired 60 s ago: let the client renew earlier',
         ...about,
       },
       {

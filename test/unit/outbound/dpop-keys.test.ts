@@ -1,3 +1,4 @@
+import { KeyObject } from 'node:crypto';
 import { inspect } from 'node:util';
 import { calculateJwkThumbprint, EmbeddedJWK, exportJWK, jwtVerify } from 'jose';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
@@ -161,6 +162,26 @@ describe('keys', () => {
     for (const format of ['jwk', 'pkcs8'] as const) {
       await expect(crypto.subtle.exportKey(format, privateKey)).rejects.toThrow();
     }
+  });
+
+  it('are signed with by WebCrypto where Node warns of anything else (DEP0204)', async () => {
+    const { versions } = process;
+    vi.stubGlobal(
+      'process',
+      Object.create(process, { versions: { value: { ...versions, node: '24.0.0' } } }),
+    );
+    const from = vi.spyOn(KeyObject, 'from');
+    const later = await load();
+    vi.unstubAllGlobals();
+    const claims = { method: 'GET', url, now: nowMs };
+    const own = await signerOf(true, later);
+    expect(
+      await jwtVerify(await own.prove(claims), EmbeddedJWK, { currentDate: new Date(nowMs) }),
+    ).toBeDefined();
+    expect(from).not.toHaveBeenCalled();
+    const pair = await crypto.subtle.generateKey(generation.ES256, true, ['sign', 'verify']);
+    const given = await signerOf({ keyPair: pair }, later);
+    expect(typeof given.prove(claims)).toBe('string');
   });
 
   it('that could not be made once are made at the next use', async () => {

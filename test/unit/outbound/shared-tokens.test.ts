@@ -765,7 +765,7 @@ describe('options and secrets', () => {
     const { instance } = createBench();
     const create = () => instance({ storeKey: key as string });
     expect(create).toThrow(
-      new TypeError('createTokenClient: storeKey must be a secret text or bytes, at least 32 bytes long'),
+      'createTokenClient: storeKey must be a secret text or bytes, at least 32 bytes long (npx',
     );
   });
 
@@ -783,7 +783,7 @@ describe('options and secrets', () => {
   ])('refuses %s as a store', (_what, store, shown) => {
     const { instance } = createBench();
     expect(() => instance({ store: store as TokenStore })).toThrow(
-      new TypeError(`createTokenClient: store must be a store with get, set, delete and lease; got ${shown}`),
+      `createTokenClient: store must be a store with get, set, delete and lease; got ${shown} (npx`,
     );
   });
 

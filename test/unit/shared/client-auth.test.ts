@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { optionError } from '../../../src/errors.ts';
 import {
   authenticateClient,
   type ClientAuth,
@@ -105,7 +106,8 @@ describe.each([
     'refuses %j at creation',
     (secret) => {
       expect(() => create(secret as string)).toThrow(
-        new TypeError(
+        optionError(
+          'option_invalid',
           `${name}: secret must be a non-empty string, a non-empty list of them, or a function that gives either`,
         ),
       );

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { jwtVerify } from 'jose';
 import { afterAll, describe, expect, it, vi } from 'vitest';
+import { optionError } from '../../../src/errors.ts';
 import type { ClientAuth, ClientAuthRequest } from '../../../src/shared/client-auth.ts';
 import { rejection } from '../outbound/support.ts';
 
@@ -101,7 +102,7 @@ describe.each([
     const short = 'x'.repeat(least - 1);
     for (const given of [short, ['x'.repeat(least), short]]) {
       expect(() => clientSecretJwt(given, { alg })).toThrow(
-        new TypeError(`clientSecretJwt: secret must be at least ${least} bytes long`),
+        optionError('secret_too_short', `clientSecretJwt: secret must be at least ${least} bytes long`),
       );
     }
     const error = await rejection(send(clientSecretJwt(() => short, { alg })));

@@ -82,3 +82,53 @@ describe('createConcurrencyLimit', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 });
+
+describe('where requests must not wait for one another', () => {
+  const refusal = (): Error => new Error('no room');
+  const apart = (atOnce: number, longestWaitMs: number): ConcurrencyLimit =>
+    createConcurrencyLimit({ atOnce, mostWaiting: 0, longestWaitMs, refusal }, false);
+  const never = (): Promise<never> => new Promise(() => {});
+
+  it('runs no more than the bound at once, and lets each look for its turn by itself', async () => {
+    vi.useFakeTimers();
+    const limit = apart(1, 50);
+    let end: () => void = () => {};
+    const first = limit.run(() => new Promise<string>((resolve) => (end = () => resolve('first'))));
+    let begun = false;
+    const second = limit.run(async () => {
+      begun = true;
+      return 'second';
+    });
+    await vi.advanceTimersByTimeAsync(30);
+    expect(begun).toBe(false);
+    end();
+    // What waits is not woken by what has ended: it could not go on in the other's request.
+    await first;
+    expect(begun).toBe(false);
+    await vi.advanceTimersByTimeAsync(10);
+    expect(await second).toBe('second');
+  });
+
+  it('whose turn does not come in time is refused', async () => {
+    vi.useFakeTimers();
+    const limit = apart(1, 50);
+    void limit.run(never);
+    const refused = expect(limit.run(async () => 'second')).rejects.toThrow('no room');
+    await vi.advanceTimersByTimeAsync(50);
+    await refused;
+  });
+
+  it('work that ended unseen, with its request, keeps its place for a while only', async () => {
+    vi.useFakeTimers();
+    const limit = apart(1, 50);
+    void limit.run(never);
+    await vi.advanceTimersByTimeAsync(101);
+    expect(await limit.run(async () => 'second')).toBe('second');
+  });
+
+  it('work that fails gives its place back', async () => {
+    const limit = apart(1, 50);
+    await expect(limit.run(() => Promise.reject(new Error('one')))).rejects.toThrow('one');
+    expect(await limit.run(async () => 'two')).toBe('two');
+  });
+});

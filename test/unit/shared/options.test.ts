@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { optionError } from '../../../src/errors.ts';
 import { OptionChecker } from '../../../src/shared/options.ts';
 
 const check = new OptionChecker('createThing');
@@ -43,7 +44,7 @@ describe('messages name where, option, rule and value', () => {
       'createThing: secret must be at least 32 bytes long',
     ],
   ])('%#', (work, message) => {
-    expect(work).toThrow(new TypeError(message));
+    expect(work).toThrow(optionError('option_invalid', message));
   });
 });
 

@@ -15,5 +15,5 @@ it.each([
   // biome-ignore lint/suspicious/noExplicitAny: what a program without types may pass
   const error = await postgresStorage(options as any).catch((reason) => reason);
   expect(error).toBeInstanceOf(TypeError);
-  expect(error.message).toBe(`postgresStorage: ${message}`);
+  expect(error.message).toContain(`postgresStorage: ${message} (npx`);
 });
