@@ -25,7 +25,7 @@ const hints: Partial<Record<RejectionReason, string>> = {
   status_out_of_range: 'the status list of the issuer is shorter than the token says',
 };
 
-/** The verifier's own hint, which is about this token, goes first. */
+/** The verifier's own hint, which is about this token, goes first, save where it is about options and not flags. */
 export function hintOf({ reason, hint }: Complaint): string | undefined {
-  return hint ?? hints[reason];
+  return reason === 'malformed_token' ? hints[reason] : (hint ?? hints[reason]);
 }

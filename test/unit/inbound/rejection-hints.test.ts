@@ -14,21 +14,18 @@ interface Told {
 }
 
 function ask(options: Partial<VerifierOptions> = {}, name = issuer) {
-  let told: ServiceAuthEvent | undefined;
+  const told: ServiceAuthEvent[] = [];
   const verifier = createVerifier({
     issuer: { issuer: name, jwks: { keys: [key.publicJwk] } },
     audience,
     now: () => nowMs,
-    onEvent: (event) => {
-      told = event;
-    },
+    onEvent: (event) => told.push(event),
     ...options,
   });
   return async (token: string, scope?: string): Promise<Told> => {
-    told = undefined;
     const outcome = await verifier.verifyToken(token, scope === undefined ? {} : { policy: { scope } });
     const answer = outcome.ok ? '' : `${outcome.rejection.body} ${JSON.stringify(outcome.rejection.headers)}`;
-    const event: ServiceAuthEvent | undefined = told;
+    const event = told.at(-1);
     return event?.type === 'request.rejected'
       ? { reason: event.reason, hint: event.hint, answer }
       : { reason: undefined, hint: undefined, answer };
