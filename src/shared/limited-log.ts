@@ -39,6 +39,7 @@ const debug: ReadonlySet<EventType> = new Set([
 ]);
 const warnings: ReadonlySet<EventType> = new Set([
   'issuer.request_refused',
+  'issuer.client_refused',
   'issuer.limited',
   'request.rejected',
   'dpop.replay',

@@ -14,13 +14,13 @@ import {
 } from '../helpers/redis.ts';
 import {
   clusterClients,
-  type OpenRedisClient,
   type RedisClientKind,
+  type RedisConnection,
   singleClients,
-} from '../helpers/redis-client-kinds.ts';
+} from '../helpers/redis-clients.ts';
 import { audience, issuer } from '../helpers/tokens.ts';
 
-const open = new Set<OpenRedisClient>();
+const open = new Set<RedisConnection>();
 let stub: IntrospectionStub;
 beforeEach(async () => {
   const exp = Math.floor(Date.now() / 1000) + 600;

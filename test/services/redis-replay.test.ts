@@ -13,17 +13,17 @@ import {
 } from '../helpers/redis.ts';
 import {
   clusterClients,
-  type OpenRedisClient,
   type RedisClientKind,
+  type RedisConnection,
   singleClients,
-} from '../helpers/redis-client-kinds.ts';
+} from '../helpers/redis-clients.ts';
 import { startCuttingProxy } from '../helpers/redis-proxy.ts';
 
 const INSTANCES = 8;
 const LIFETIME_MS = 65_000;
 const jkt = 'NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs';
 
-const open = new Set<OpenRedisClient>();
+const open = new Set<RedisConnection>();
 afterEach(() => {
   for (const client of open) client.close();
   open.clear();

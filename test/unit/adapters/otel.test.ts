@@ -63,6 +63,15 @@ describe('keys', () => {
     });
   });
 
+  it('are not stale after an idle night, when nobody has asked for others yet', async () => {
+    const { harness, verifier, telemetry, values } = createWorld();
+    telemetry.watch(verifier);
+    await verifier.ready();
+    harness.advance(12 * 3600);
+    expect(verifier.health().issuers[0]?.keys).toMatchObject({ stale: true, failures: 0 });
+    expect(await values('keys.stale')).toEqual({ [issuer]: 0 });
+  });
+
   it('unknown ones are counted, and never shown', async () => {
     const { harness, verifier, values, metrics: collect } = createWorld();
     const token = await harness.token(await harness.register());

@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createRedisCommands } from '../../../adapters/redis/client.ts';
+import { withLocalFallback } from '../../../adapters/redis/replay.ts';
 import { createRedisStores, type RedisClient, RedisFailure } from '../../../adapters/redis.ts';
 
 const canary = 'canary-value-5c1e';
@@ -63,6 +64,11 @@ describe('a command', () => {
   it.each([
     ['OOM command not allowed when used memory > maxmemory', 'full', 'Redis has no memory left'],
     ['READONLY You cannot write against a read only replica.', 'unavailable', 'Redis failed (READONLY)'],
+    [
+      `ERR Error running script (call to f_1): @user_script:5: -OOM command not allowed`,
+      'full',
+      'Redis has no memory left',
+    ],
     ['CLUSTERDOWN Hash slot not served', 'unavailable', 'Redis failed (CLUSTERDOWN)'],
     [`Unexpected reply to SET ${canary}`, 'unavailable', 'Redis failed (no answer)'],
     [`${canary} is not a command`, 'unavailable', 'Redis failed (no answer)'],
@@ -156,6 +162,15 @@ describe('the replay store', () => {
     }
   });
 
+  it('where it remembers locally accepts none that it has no room to remember', async () => {
+    const { client, commands } = waitingClient();
+    const shared = createRedisStores({ client }).replay;
+    const local = { record: async () => 'full' as const };
+    const store = withLocalFallback(shared, Date.now, local);
+    expect(await store.record(proof)).toBe('full');
+    expect(commands).toEqual([]);
+  });
+
   it('asks a Redis that is away only now and then, where it remembers locally', async () => {
     let asked = 0;
     const client: RedisClient = {
@@ -179,6 +194,7 @@ describe('options', () => {
   const client = replying('OK');
   it.each([
     [{}, 'createRedisStores: client must be a client of ioredis, iovalkey or node-redis; got undefined'],
+    [{ client: class Redis {} }, 'client must be a client of ioredis, iovalkey or node-redis; got a'],
     [
       { client: `redis://user:${canary}@host` },
       'client must be a client of ioredis, iovalkey or node-redis; got a text',
@@ -210,5 +226,21 @@ describe('options', () => {
     await expect(tokens.lease('a', 1000)).rejects.toThrow(RedisFailure);
     const failure = { code: 'unavailable', message: 'Redis failed (LOADING)' };
     expect(told).toEqual(['replay', 'introspection', 'tokens'].map((store) => ({ store, ...failure })));
+  });
+
+  it('a listener that fails later disturbs nobody', async () => {
+    const unhandled = vi.fn();
+    process.on('unhandledRejection', unhandled);
+    const { introspection } = createRedisStores({
+      client: failing('LOADING'),
+      onFailure: async () => {
+        throw new Error('a listener that throws');
+      },
+    });
+    await expect(introspection.get('a')).rejects.toThrow(RedisFailure);
+    vi.useRealTimers();
+    await new Promise(setImmediate);
+    process.off('unhandledRejection', unhandled);
+    expect(unhandled).not.toHaveBeenCalled();
   });
 });

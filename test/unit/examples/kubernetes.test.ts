@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { buildOverlay, exampleDirectory, type Manifest } from '../../helpers/kubernetes-manifests.ts';
+import { allowedConnections } from '../../helpers/kubernetes-network.ts';
 import {
   type Container,
   containerOf,
@@ -155,6 +156,20 @@ describe.each(overlays)('in the overlay %s', (overlay) => {
     expect(new Set(denied.map(({ metadata }) => metadata.namespace))).toEqual(
       new Set(workloads.map(({ metadata }) => metadata.namespace)),
     );
+    for (const policy of denied) {
+      const { spec } = policy as Selecting;
+      expect(spec).toEqual({ podSelector: {}, policyTypes: ['Ingress', 'Egress'] });
+    }
+  });
+
+  it('pods may talk to those that the flow needs, and to no others', () => {
+    const toDatabase = workloads.some(({ metadata }) => metadata.name === 'postgres');
+    expect([...allowedConnections(manifests)].sort()).toEqual([
+      'billing -> issuer',
+      'billing -> orders',
+      ...(toDatabase ? ['issuer -> postgres'] : []),
+      'orders -> issuer',
+    ]);
   });
 
   it('all speak of one issuer, one audience and one account', () => {
