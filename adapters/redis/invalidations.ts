@@ -57,7 +57,8 @@ export interface RedisInvalidations {
    *
    * @returns `'shared'` once Redis has told the others and keeps it; `'pending'` where it could not (or not in time):
    * then it is said again until it could.
-   * @throws (rejects with) TypeError for wrong input; ServiceAuthError `deny_list_full`, having told the others.
+   * @throws (rejects with) TypeError for wrong input; ServiceAuthError `deny_list_full` where that of a verifier is,
+   * having told the others, or where `maxEntries` wait for Redis already, having told nobody else.
    */
   invalidate(what: Invalidation): Promise<'shared' | 'pending'>;
   /** For `onEvent` of an issuer: tokens and services that it revokes are refused by all verifiers. */

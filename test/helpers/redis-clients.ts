@@ -84,7 +84,7 @@ const sentinel = (port: number) => ({
   ...again,
 });
 
-export const sentinelClients: readonly RedisClientKind<RedisClient>[] = [
+export const sentinelClients: readonly RedisClientKind[] = [
   calling('ioredis', false, (port) => new ioredis.Redis(sentinel(port))),
   calling('iovalkey', false, (port) => new iovalkey.Redis(sentinel(port))),
   sending('node-redis', false, (port) =>

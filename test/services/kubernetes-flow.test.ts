@@ -263,7 +263,7 @@ describe.runIf(hasPostgres())('the example for Kubernetes', () => {
     expect(keys.size).toBe(2);
     // And so does each of those that took their places.
     expect(cluster.keyRequests() - asked).toBe(4);
-  });
+  }, 240_000);
 
   it('the issuer is gone: good tokens go on serving, new ones have to wait, and all recovers', async () => {
     const tokens = createTokens({ file: billing.path(TOKEN_FILE) });

@@ -207,6 +207,25 @@ describe('one gateway', () => {
         expect(answer.headers['www-authenticate']).toContain('error="invalid_request"');
       }
     });
+
+    it('that pass a great many fields on: the last of them count as the first do', async () => {
+      const { hostname, port } = new URL(gateway.url);
+      const many = Array.from({ length: 2500 }, (_, at) => `x-${at}: a`);
+      const send = async (uri: string, first: string, last: string): Promise<string> => {
+        const said = Object.entries(forwarded(uri)).map(([name, value]) => `${name}: ${value}`);
+        const head = ['GET /auth HTTP/1.1', `Host: ${host}`, 'Connection: close', ...said, first];
+        const socket = connect({ host: hostname, port: Number(port) });
+        socket.write(`${[...head, ...many, last].join('\r\n')}\r\n\r\n`);
+        let text = '';
+        for await (const chunk of socket) text += chunk;
+        return text.slice(0, 'HTTP/1.1 200'.length);
+      };
+      const good = `Authorization: Bearer ${await issuer.mint()}`;
+      expect(await send('/orders', good, 'X-Last: a')).toBe('HTTP/1.1 200');
+      expect(await send('/orders', 'X-First: a', good)).toBe('HTTP/1.1 200');
+      expect(await send('/orders', good, good)).toBe('HTTP/1.1 400');
+      expect(await send('/health', 'X-First: a', 'X-Forwarded-Uri: /orders')).toBe('HTTP/1.1 403');
+    });
   });
 });
 

@@ -172,6 +172,26 @@ describe.each(overlays)('in the overlay %s', (overlay) => {
     ]);
   });
 
+  it('one pod of each may always be taken away, and no number of pods is set in two places', () => {
+    const scaled = new Map(
+      manifests
+        .filter(({ kind }) => kind === 'HorizontalPodAutoscaler')
+        .map((scaler) => [scaler.metadata.name, (scaler as Scaler).spec.minReplicas]),
+    );
+    const budgets = manifests.filter(({ kind }) => kind === 'PodDisruptionBudget');
+    const services = workloads.filter(({ kind }) => kind === 'Deployment');
+    expect(budgets.map(({ metadata }) => metadata.name).sort()).toEqual(
+      services.map(({ metadata }) => metadata.name).sort(),
+    );
+    for (const budget of budgets) {
+      const { name } = budget.metadata;
+      const { replicas } = findWorkload(manifests, name).spec;
+      const least = scaled.get(name);
+      expect([name, replicas === undefined]).toEqual([name, least !== undefined]);
+      expect(least ?? replicas).toBeGreaterThan((budget as Budget).spec.minAvailable);
+    }
+  });
+
   it('all speak of one issuer, one audience and one account', () => {
     const [issuer, orders, billing] = ['issuer', 'orders', 'billing'].map((name) =>
       findWorkload(manifests, name),
@@ -214,6 +234,14 @@ describe.each(overlays)('in the overlay %s', (overlay) => {
     }
   });
 });
+
+interface Scaler extends Manifest {
+  readonly spec: { readonly minReplicas: number };
+}
+
+interface Budget extends Manifest {
+  readonly spec: { readonly minAvailable: number };
+}
 
 interface Seed {
   readonly resources: readonly { readonly resource: string }[];
