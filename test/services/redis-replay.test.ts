@@ -153,13 +153,13 @@ describe.runIf(hasRedis())('replay store', () => {
     await redis.command('LPUSH', `${namespace}:v1:replay:{${jkt}:list}`, 'value');
     expect(await attempt(store, used('list'))).toBe('unavailable');
     await attempt(store, used('first'));
-    for (const write of [['LPUSH'], ['SET'], ['SET']]) {
+    for (const write of ['LPUSH', 'SET']) {
       const name = await redis.command('--scan', '--pattern', `${namespace}:v1:quota:*`);
       if (name !== '') await redis.command('DEL', name);
       const hash = createHash('sha256').update(jkt, 'utf16le').digest('base64url');
       const key = `${namespace}:v1:quota:{${hash}}:${now() + 60_000 - (now() % 60_000)}`;
-      await redis.command(...write, key, 'nan');
-      expect(['unavailable', 'Error: Redis gave no count']).toContain(await attempt(store, used('next')));
+      await redis.command(write, key, 'text');
+      expect(await attempt(store, used('next'))).toBe('unavailable');
     }
   });
 

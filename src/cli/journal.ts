@@ -1,8 +1,8 @@
 /** What a running issuer or gateway says: lines of JSON, or words for people. */
-import { createEventLog, type EventListener } from '../../issuer/index.ts';
-import { logLevels } from '../../shared/limited-log.ts';
-import { oneOf } from '../command.ts';
-import { harmless, jsonOnTerminal, jsonText } from '../output.ts';
+import { createEventLog, type EventListener } from '../issuer/index.ts';
+import { logLevels } from '../shared/limited-log.ts';
+import { oneOf } from './command.ts';
+import { harmless, jsonOnTerminal, jsonText } from './output.ts';
 
 export interface Journal {
   readonly onEvent: EventListener;
