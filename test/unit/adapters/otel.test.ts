@@ -360,10 +360,16 @@ describe('createTelemetry', () => {
     ['tracer', { tracer: 'yes' }],
     ['next', { next: 'log' }],
     ['clientIds', { clientIds: -1 }],
-    ['clientId', { clientId: 5 }],
   ])('a wrong %s is a TypeError that names it', (option, options) => {
     // @ts-expect-error: what the types forbid
     expect(() => createTelemetry(options)).toThrow(new RegExp(`^createTelemetry: ${option} must be`));
+  });
+
+  it('an option that there is not is a TypeError', () => {
+    // @ts-expect-error: what the types forbid
+    expect(() => createTelemetry({ clientId: 5 })).toThrow(
+      'createTelemetry: unknown option clientId; options are',
+    );
   });
 
   it('watches only what has a health', () => {
