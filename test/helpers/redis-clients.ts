@@ -61,7 +61,8 @@ function sending<C extends Sending>(
 }
 
 const again = { retryStrategy: soon };
-const socket = { reconnectStrategy: soon };
+// A machine that is busy is no fault.
+const socket = { reconnectStrategy: soon, connectTimeout: 60_000 };
 
 export const singleClients: readonly RedisClientKind[] = [
   calling('ioredis', false, (port) => new ioredis.Redis({ host, port, ...again })),
