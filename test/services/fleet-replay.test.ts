@@ -10,7 +10,7 @@ import { hasRedis, type PrivateRedis, startRedis } from '../helpers/redis.ts';
 
 const INSTANCES = 8;
 const CALLERS = 2;
-const PROOFS = Number(process.env.FLEET_PROOFS ?? 20_000);
+const PROOFS = Number(process.env.FLEET_PROOFS ?? 100_000);
 /** A machine that is busy is no fault: here every proof is to be decided. */
 const PATIENT_MS = 60_000;
 
