@@ -1,25 +1,17 @@
 import {
-  applyDecorators,
-  createParamDecorator,
   type DynamicModule,
-  type ExecutionContext,
   type FactoryProvider,
+  Inject,
   Module,
+  type OnModuleInit,
   type Provider,
-  SetMetadata,
-  UseGuards,
 } from '@nestjs/common';
-import { APP_FILTER } from '@nestjs/core';
-import {
-  optionError,
-  type Policy,
-  readRouteSetting,
-  resolveVerifier,
-  type VerifierSource,
-} from '../src/index.ts';
-import { httpOf, SERVICE_AUTH_VERIFIER, SETTING, ServiceAuthGuard } from './nest/guard.ts';
-import { type PlatformRequest, ServiceAuthFilter } from './nest/platform.ts';
+import { APP_FILTER, ModulesContainer } from '@nestjs/core';
+import { optionError, resolveVerifier, type VerifierSource } from '../src/index.ts';
+import { SERVICE_AUTH_VERIFIER } from './nest/guard.ts';
+import { ServiceAuthFilter } from './nest/platform.ts';
 
+export { CurrentCaller, RequireServiceAuth } from './nest/decorators.ts';
 export { SERVICE_AUTH_VERIFIER, ServiceAuthGuard } from './nest/guard.ts';
 export { ServiceAuthException } from './nest/platform.ts';
 
@@ -35,6 +27,13 @@ export type ServiceAuthModuleOptions = VerifierSource & Visibility;
 export type ServiceAuthModuleAsyncOptions = Visibility &
   Pick<DynamicModule, 'imports'> &
   Pick<FactoryProvider<VerifierSource>, 'inject' | 'useFactory'>;
+
+const asyncOptions: readonly string[] = [
+  'imports',
+  'inject',
+  'useFactory',
+  'isGlobal',
+] satisfies (keyof ServiceAuthModuleAsyncOptions)[];
 
 let made = 0;
 
@@ -63,8 +62,25 @@ let made = 0;
  * export class OrdersModule {}
  * ```
  */
-// biome-ignore lint/complexity/noStaticOnlyClass: what Nest takes for a module is a class.
-export class ServiceAuthModule {
+export class ServiceAuthModule implements OnModuleInit {
+  readonly #modules: ModulesContainer;
+
+  constructor(modules: ModulesContainer) {
+    this.#modules = modules;
+  }
+
+  /** One for each request would know nothing of used proofs and of keys, which those before it learned. */
+  onModuleInit(): void {
+    const verifiers = [...this.#modules.values()].map(({ providers }) =>
+      providers.get(SERVICE_AUTH_VERIFIER),
+    );
+    if (verifiers.every((verifier) => verifier === undefined || verifier.isDependencyTreeStatic())) return;
+    throw optionError(
+      'options_conflict',
+      'serviceAuth: the verifier must not be made for each request; inject nothing that is',
+    );
+  }
+
   /**
    * With options that are known, or those of the environment.
    *
@@ -77,9 +93,11 @@ export class ServiceAuthModule {
   /**
    * With options that a factory gives when the application starts.
    *
-   * @throws TypeError at the start, for every mistake in the options or a missing environment variable.
+   * @throws TypeError at the start, for every mistake in the options or a missing environment variable, and for a factory
+   * that is asked for each request.
    */
   static forRootAsync(options: ServiceAuthModuleAsyncOptions): DynamicModule {
+    checkAsyncOptions(options);
     const { imports = [], inject = [], useFactory, isGlobal } = options;
     if (typeof useFactory !== 'function') {
       throw optionError('option_invalid', 'serviceAuth: useFactory must be a function');
@@ -89,6 +107,19 @@ export class ServiceAuthModule {
   }
 }
 Module({})(ServiceAuthModule);
+Inject(ModulesContainer)(ServiceAuthModule, undefined, 0);
+
+function checkAsyncOptions(options: unknown): void {
+  if (typeof options !== 'object' || options === null) {
+    throw optionError('option_invalid', 'serviceAuth: options must be an object');
+  }
+  const unknown = Object.keys(options).find((name) => !asyncOptions.includes(name));
+  if (unknown === undefined) return;
+  throw optionError(
+    'option_unknown',
+    `serviceAuth: unknown option ${unknown}; known are ${asyncOptions.join(', ')}`,
+  );
+}
 
 type Source = Pick<FactoryProvider, 'inject' | 'useFactory'> | { readonly useValue: unknown };
 
@@ -113,22 +144,3 @@ function moduleOf(
     exports: [SERVICE_AUTH_VERIFIER],
   };
 }
-
-/**
- * Protects a route, or all of a controller, under a policy; without one any good token will do. `false` opens a route
- * whose controller or application is protected. What a handler says replaces what its controller says, whole.
- *
- * Not checked here: the members of the policy, which the guard compiles when the application starts.
- *
- * @throws TypeError for what is neither policy nor boolean.
- */
-export function RequireServiceAuth(policy: Policy | boolean = true): ClassDecorator & MethodDecorator {
-  const setting = SetMetadata(SETTING, readRouteSetting({ serviceAuth: policy }));
-  // With its guard, since a policy that nobody asks about would leave the route open without a word.
-  return policy === false ? setting : applyDecorators(setting, UseGuards(ServiceAuthGuard));
-}
-
-/** Gives a handler its `Caller`: undefined where the route is open, or its policy `optional` and no token came. */
-export const CurrentCaller: () => ParameterDecorator = createParamDecorator(
-  (_data: undefined, context: ExecutionContext) => httpOf(context).getRequest<PlatformRequest>().caller,
-);

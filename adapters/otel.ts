@@ -108,7 +108,11 @@ interface Resolved {
 function resolve(options: TelemetryOptions): Resolved {
   if (typeof options !== 'object' || options === null) fail('createTelemetry', 'options', 'an object');
   const unknown = Object.keys(options).find((name) => !names.includes(name));
-  if (unknown !== undefined) fail('createTelemetry', unknown, `one of ${names.join(', ')}`);
+  if (unknown !== undefined)
+    throw optionError(
+      'option_unknown',
+      `createTelemetry: unknown option ${unknown}; options are ${names.join(', ')}`,
+    );
   const { meter = metrics.getMeter(NAME), tracer = trace.getTracer(NAME), next, clientIds = 0 } = options;
   if (meter !== false && typeof meter?.createHistogram !== 'function') {
     fail('createTelemetry', 'meter', 'a meter of OpenTelemetry or false');

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { Dispatcher } from 'undici';
 import type { AuthorizedCall } from '../src/index.ts';
 import { withCredential } from './undici-headers.ts';
@@ -20,6 +21,8 @@ export class UndiciCall implements Controller {
   readonly #dispatch: Dispatcher.Dispatch;
   readonly #options: Options;
   readonly #url: string;
+  /** Where it was made: answers come in the context of whoever opened the connection. */
+  readonly #context = new AsyncResource('service-auth.call');
   #connection: Controller | undefined;
   #isStarted = false;
   #isOver = false;
@@ -57,6 +60,11 @@ export class UndiciCall implements Controller {
       },
     );
     return this.#dispatch(request, new Attempt(this, credentials));
+  }
+
+  /** Does what belongs to the call, such as its next attempt, so that traces and stores of its context go along. */
+  inContext<T>(work: () => T): T {
+    return this.#context.runInAsyncScope(work);
   }
 
   /** Ends the call, unless it is over. */
@@ -152,7 +160,8 @@ class Attempt implements Handler {
       call.handler.onResponseStart?.(call, status, headers, message);
       return;
     }
-    const next = this.#credentials.again({ status, headers: { get: (name) => joined(headers[name]) } });
+    const answer = { status, headers: { get: (name: string) => joined(headers[name]) } };
+    const next = call.inContext(() => this.#credentials.again(answer));
     const deliver = (): void => call.handler.onResponseStart?.(call, status, headers, message);
     if (next === undefined) deliver();
     else if (next instanceof Promise) this.#hold(controller, headers, next, deliver);
@@ -184,7 +193,7 @@ class Attempt implements Handler {
     const isShort = Number(headers['content-length'] ?? Number.NaN) <= MOST_DRAINED_BYTES;
     if (!isShort) controller.abort(new Error('the answer is not needed'));
     try {
-      this.#call.send(next);
+      this.#call.inContext(() => this.#call.send(next));
     } catch (error) {
       this.#call.fail(error);
     }

@@ -1,6 +1,6 @@
 /**
- * `npm run bench:scale`: what fleets of 10 to 100,000 instances ask of an issuer and of
- * Redis, by the model of docs/scale.md and simulated with the real token slots. Writes the tables, a chart and docs/scale.md.
+ * `npm run bench:scale`: what fleets of 10 to 100,000 instances ask of an issuer and of Redis, by the model of
+ * docs/scale.md and simulated with the real token slots. Writes the figures, a chart and the tables of docs/scale.md.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';

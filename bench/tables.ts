@@ -13,7 +13,7 @@ import { outboundFetch, outboundFirst, outboundUndici } from './outbound.ts';
 import { proofs } from './proofs.ts';
 import { replay } from './replay.ts';
 import { bundles, imports } from './size.ts';
-import { telemetry } from './telemetry.ts';
+import { telemetry, telemetryAlone } from './telemetry.ts';
 import { algorithms, uncached } from './uncached.ts';
 
 /** The charts, each a file. */
@@ -152,6 +152,14 @@ export const tables: readonly Table[] = [
     bar: { column: 'CPU us', unit: 'processor time a request, microseconds' },
     rows: (effort) =>
       telemetry(effort === 'quick' ? { rounds: 2, requests: 300 } : { rounds: 15, requests: 6000 }),
+  },
+  {
+    name: 'telemetry, alone',
+    title: 'A token verified before, with metrics, spans and a log',
+    chart: 'verification',
+    guard: 'unsteady',
+    operations: 50_000,
+    contenders: telemetryAlone,
   },
   ...[64, 1000].flatMap((tokens) => [burstTable(tokens, false), burstTable(tokens, true)]),
   {

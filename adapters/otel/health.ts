@@ -45,8 +45,9 @@ export function createHealthGauges(meter: Meter, bounds: Bounds): HealthGauges {
   gaugeOfIssuers('keys.age', 's', 'How long ago the keys were fetched', ({ keys }) =>
     keys?.ageMs === undefined ? undefined : keys.ageMs / 1000,
   );
+  // After a failure alone: those that nobody has asked for since are old, too, and no reason to worry.
   gaugeOfIssuers('keys.stale', '1', 'Whether keys past their time serve (1)', ({ keys }) =>
-    keys === undefined ? undefined : Number(keys.stale),
+    keys === undefined ? undefined : Number(keys.stale && keys.failures > 0),
   );
   gaugeOfIssuers('keys.failures', '{refresh}', 'Refreshes that failed one after the other', ({ keys }) =>
     keys === undefined ? undefined : keys.failures,

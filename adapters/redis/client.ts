@@ -116,7 +116,9 @@ export function createRedisCommands({ client, timeoutMs }: RedisCommandsOptions)
 
 /** Requires a client; its options may hold a password, and are not shown. */
 export function readRedisClient(check: OptionChecker, client: unknown, option = 'client'): RedisClient {
-  const { call, sendCommand }: { call?: unknown; sendCommand?: unknown } = Object(client);
+  // Every function has a method `call`, a class too.
+  const isObject = typeof client === 'object' && client !== null;
+  const { call, sendCommand }: { call?: unknown; sendCommand?: unknown } = isObject ? client : {};
   if (typeof call === 'function' || typeof sendCommand === 'function') return client as RedisClient;
   return check.failKind(option, 'a client of ioredis, iovalkey or node-redis', client);
 }
@@ -139,10 +141,22 @@ function keepFromCrashing(client: object): void {
   if (listenerCount.call(client, 'error') === 0) on.call(client, 'error', () => {});
 }
 
+/** Calls a listener, which has no say in the outcome: neither by what it throws nor by a promise that rejects. */
+export function tell<T>(listener: ((told: T) => unknown) | undefined, told: T): void {
+  try {
+    Promise.resolve(listener?.(told)).catch(() => {});
+  } catch {
+    // As if it had listened.
+  }
+}
+
 /** Messages of clients may quote the command; of an error reply the first word is its kind. */
 function failureOf(error: unknown): RedisFailure {
-  const [word = ''] = error instanceof Error ? error.message.split(' ', 1) : [];
-  if (word === 'OOM') return new RedisFailure('full', 'Redis has no memory left');
+  const said = error instanceof Error ? error.message : '';
+  const [word = ''] = said.split(' ', 1);
+  // Redis 6 says of a script what its command said.
+  if (word === 'OOM' || (word === 'ERR' && said.includes('-OOM ')))
+    return new RedisFailure('full', 'Redis has no memory left');
   const isKind = word.length > 2 && word.length <= 20 && /^[A-Z]+$/.test(word);
   return new RedisFailure('unavailable', `Redis failed (${isKind ? word : 'no answer'})`);
 }

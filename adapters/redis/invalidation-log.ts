@@ -37,6 +37,9 @@ export const PAGE = 200;
 /** What was said so short a time ago is said now, and stands at the end of the list. */
 const FRESH_MS = 1000;
 
+/** A clock that was further ahead, in microseconds, was set wrong: what it dated is dated anew. */
+const AHEAD = 3_600_000_000;
+
 /**
  * A time of 0 or less is an age. Times of new entries only grow, also where the clock is set back, so that who reads on
  * from the last one misses none. Where there is no memory left, those who listen are told all the same.
@@ -47,13 +50,15 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local text = function(number) return string.format('%.0f', number) end
 redis.call('ZREMRANGEBYSCORE', key, '-inf', text(now - keep))
+local ahead = redis.call('ZRANGEBYSCORE', key, '(' .. text(now + ${AHEAD}), '+inf')
+for _, member in ipairs(ahead) do redis.pcall('ZADD', key, text(now), member) end
 local newest = tonumber(redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')[2] or '0')
 local count = redis.call('ZCARD', key)
 local reply = {}
 for at = 4, #ARGV, 2 do
   local time, member = tonumber(ARGV[at]), ARGV[at + 1]
   local isNew = time <= 0
-  if time == 0 then time = math.max(now, newest + 1) elseif isNew then time = now + time end
+  if time == 0 then time = math.max(now, newest + 1) elseif isNew then time = now + time else time = math.min(time, now) end
   local known = tonumber(redis.call('ZSCORE', key, member) or '-1')
   local kept = known >= time
   if kept then
@@ -72,6 +77,7 @@ end
 redis.pcall('PEXPIRE', key, text(keep / 1000))
 return { tostring(count), reply }`;
 
+/** What was said at the same time as the last of a page is part of it: the next one begins after that time. */
 const READ = `
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
@@ -79,7 +85,11 @@ local text = function(number) return string.format('%.0f', number) end
 local alive = now - tonumber(ARGV[1])
 local after = math.max(alive, tonumber(ARGV[2]))
 local entries = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. text(after), '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[3])
-return { text(now), tostring(redis.call('ZCOUNT', KEYS[1], '(' .. text(alive), '+inf')), entries }`;
+if #entries == 2 * ARGV[3] then
+  local last = entries[#entries]
+  for _, item in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], last, last, 'WITHSCORES')) do entries[#entries + 1] = item end
+end
+return { text(now), tostring(redis.call('ZCOUNT', KEYS[1], '(' .. text(alive), text(now))), entries }`;
 
 export function createInvalidationLog(options: InvalidationLogOptions): InvalidationLog {
   const { commands, key, channel, maxEntries } = options;

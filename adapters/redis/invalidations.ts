@@ -1,12 +1,13 @@
 import type { EventListener, Invalidation, Verifier } from '../../src/index.ts';
 import { OptionChecker } from '../../src/shared/options.ts';
-import { createRedisCommands, type RedisClient, readRedisClient } from './client.ts';
+import { createRedisCommands, type RedisClient, readRedisClient, tell } from './client.ts';
 import type { RedisInvalidationEvent } from './invalidation-events.ts';
 import { createInvalidationLog } from './invalidation-log.ts';
 import { createInvalidationTexts } from './invalidation-text.ts';
 import { keyNames, readNamespace } from './keys.ts';
 import { createKnownInvalidations } from './known-invalidations.ts';
 import { createOutbox } from './outbox.ts';
+import { readSecret } from './secret.ts';
 import { createSubscription, type RedisSubscriber } from './subscription.ts';
 
 /** Who is told, over which connections, and for how long. */
@@ -56,7 +57,8 @@ export interface RedisInvalidations {
    *
    * @returns `'shared'` once Redis has told the others and keeps it; `'pending'` where it could not (or not in time):
    * then it is said again until it could.
-   * @throws (rejects with) TypeError for wrong input; ServiceAuthError `deny_list_full`, having told the others.
+   * @throws (rejects with) TypeError for wrong input; ServiceAuthError `deny_list_full` where that of a verifier is,
+   * having told the others, or where `maxEntries` wait for Redis already, having told nobody else.
    */
   invalidate(what: Invalidation): Promise<'shared' | 'pending'>;
   /** For `onEvent` of an issuer: tokens and services that it revokes are refused by all verifiers. */
@@ -114,7 +116,7 @@ export function createRedisInvalidations(options: RedisInvalidationsOptions): Re
   const commands = createRedisCommands({ client, timeoutMs: rules.timeoutMs });
   const texts = createInvalidationTexts(channel, secret);
   const log = createInvalidationLog({ commands, key, channel, ...rules });
-  const living = createKnownInvalidations({ texts, verifiers, emit, ...rules });
+  const living = createKnownInvalidations({ texts, verifiers, now, emit, ...rules });
   const outbox = createOutbox({ log, living, emit, ...rules });
   const subscription = createSubscription({
     subscriber,
@@ -212,7 +214,6 @@ export function createRedisInvalidations(options: RedisInvalidationsOptions): Re
 
 /** A list that changes while it is read is read again, but not for ever: the next turn comes soon. */
 const MOST_ROUNDS = 3;
-const LEAST_SECRET_BYTES = 32;
 
 function resolve(options: RedisInvalidationsOptions) {
   const check = new OptionChecker('createRedisInvalidations');
@@ -241,21 +242,8 @@ function resolve(options: RedisInvalidationsOptions) {
     syncSeconds: check.number('syncSeconds', given.syncSeconds ?? 5, 0.05, 3600, 'seconds'),
     timeoutMs: check.number('timeoutMs', given.timeoutMs ?? 500, 1, 60_000, 'milliseconds'),
     now: check.function('now', given.now) ?? Date.now,
-    emit: (event: RedisInvalidationEvent): void => {
-      try {
-        listener?.(event);
-      } catch {
-        // A listener observes; it has no say in the outcome.
-      }
-    },
+    emit: (event: RedisInvalidationEvent): void => tell(listener, event),
   };
-}
-
-function readSecret(check: OptionChecker, secret: unknown): Uint8Array | undefined {
-  if (secret === undefined) return undefined;
-  const bytes = typeof secret === 'string' ? new TextEncoder().encode(secret) : secret;
-  if (bytes instanceof Uint8Array && bytes.length >= LEAST_SECRET_BYTES) return bytes.slice();
-  return check.failSecret('secret', `a string or Uint8Array of at least ${LEAST_SECRET_BYTES} bytes`);
 }
 
 function whole(

@@ -27,6 +27,7 @@ export interface KnownInvalidationsOptions {
   readonly verifiers: readonly Pick<Verifier, 'invalidate'>[];
   readonly keepSeconds: number;
   readonly maxEntries: number;
+  readonly now: () => number;
   readonly emit: (event: RedisInvalidationEvent) => void;
 }
 
@@ -37,9 +38,11 @@ interface Known {
 }
 
 const LONGEST_MESSAGE = 8192;
+/** No clock of a Redis is so far ahead; what bears a later time is learned from the list alone. */
+const AHEAD_MS = 3_600_000;
 
 export function createKnownInvalidations(options: KnownInvalidationsOptions): KnownInvalidations {
-  const { texts, verifiers, emit, maxEntries } = options;
+  const { texts, verifiers, now, emit, maxEntries } = options;
   const keepMicroseconds = options.keepSeconds * 1_000_000;
   const known = new Map<string, Known>();
   let readUpTo = 0;
@@ -58,8 +61,8 @@ export function createKnownInvalidations(options: KnownInvalidationsOptions): Kn
   }
 
   function learn([text, time]: LogEntry): void {
-    const before = known.get(text);
-    if (before !== undefined && before.time >= time) return;
+    // Times are not to be trusted, not even where texts are: one that is too late must not hide what is said later.
+    if (known.get(text)?.time === time) return;
     const denied = texts.decode(text);
     if (denied === undefined) {
       emit({ type: 'invalidations.ignored' });
@@ -82,11 +85,11 @@ export function createKnownInvalidations(options: KnownInvalidationsOptions): Kn
   }
 
   /** As Redis counts them at a time; what was heard after it had counted is not among them. */
-  function countAt(now: number): number {
+  function countAt(time: number): number {
     let count = 0;
-    for (const [text, { time }] of known) {
-      if (time <= now - keepMicroseconds) known.delete(text);
-      else if (time <= now) count++;
+    for (const [text, entry] of known) {
+      if (entry.time <= time - keepMicroseconds) known.delete(text);
+      else if (entry.time <= time) count++;
     }
     return count;
   }
@@ -107,7 +110,7 @@ export function createKnownInvalidations(options: KnownInvalidationsOptions): Kn
     hear(message) {
       const colon = message.length <= LONGEST_MESSAGE ? message.indexOf(':') : -1;
       const digits = message.slice(0, Math.max(0, colon));
-      if (!/^\d{1,16}$/.test(digits) || !Number.isSafeInteger(Number(digits))) {
+      if (!/^\d{1,16}$/.test(digits) || Number(digits) > (now() + AHEAD_MS) * 1000) {
         emit({ type: 'invalidations.ignored' });
         return;
       }

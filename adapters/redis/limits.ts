@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
-import type { LimitRequest, LimitStore } from '../../src/index.ts';
+import type { LimitStore } from '../../src/index.ts';
 import { OptionChecker } from '../../src/shared/options.ts';
 import { createRedisCommands, type RedisClient, readRedisClient } from './client.ts';
+import { createCounts } from './counts.ts';
 import { keyNames, readNamespace } from './keys.ts';
 
 /** Where the counts are, and how long an issuer waits for them. */
@@ -14,20 +14,6 @@ export interface RedisLimitsOptions {
   /** The clock of the issuer, in epoch milliseconds. @default Date.now */
   readonly now?: (() => number) | undefined;
 }
-
-/** Clocks may differ by so much: a count must not end before its window does for the last of the issuers. */
-const AFTERLIFE_MS = 60_000;
-const LONGEST_MS = 2 * 24 * 60 * 60 * 1000;
-
-/** One key a call, so any node of a cluster serves; as one script, so no two take the same part. */
-const TAKE = `
-local limit, amount = tonumber(ARGV[1]), tonumber(ARGV[2])
-local used = tonumber(redis.call('GET', KEYS[1]) or '0')
-local granted = math.max(0, math.min(amount, limit - used))
-if granted > 0 then
-  redis.call('SET', KEYS[1], string.format('%.0f', used + granted), 'PX', ARGV[3])
-end
-return granted`;
 
 /**
  * Makes the place where issuers count their limits together, in the stead of their storage.
@@ -57,22 +43,9 @@ export function createRedisLimits(options: RedisLimitsOptions): LimitStore {
   const timeoutMs = check.number('timeoutMs', given.timeoutMs ?? 200, 1, 1000, 'milliseconds');
   const now = check.function('now', given.now) ?? Date.now;
   const commands = createRedisCommands({ client, timeoutMs });
-
-  /** Hashed, since whoever is counted may have a name of any length. */
-  function keyOf({ key, windowEndsAtMs }: LimitRequest): string {
-    const hash = createHash('sha256').update(key, 'utf16le').digest('base64url');
-    return nameOf(hash, String(windowEndsAtMs));
-  }
+  const takeCounted = createCounts({ commands, nameOf, now });
 
   return Object.freeze({
-    async takeFromLimit(request) {
-      const key = keyOf(request);
-      const lastsMs = request.windowEndsAtMs - now() + AFTERLIFE_MS;
-      const boundedMs = Math.ceil(Math.min(Math.max(lastsMs, AFTERLIFE_MS), LONGEST_MS));
-      const numbers = [request.limit, request.amount, boundedMs].map(String);
-      const granted = Number(await commands.send(key, ['EVAL', TAKE, '1', key, ...numbers]));
-      if (granted >= 0 && granted <= request.amount) return granted;
-      throw new Error('Redis gave no count');
-    },
+    takeFromLimit: (request) => takeCounted(request),
   } satisfies LimitStore);
 }

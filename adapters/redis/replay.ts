@@ -5,6 +5,7 @@ import { createCircuitBreaker } from '../../src/shared/circuit-breaker.ts';
 import { sha256 } from '../../src/shared/crypto.ts';
 import { type RedisCommands, RedisFailure } from './client.ts';
 import { createOwnValues, type KeyNames, setOnce } from './keys.ts';
+import type { ProofQuota } from './proof-quota.ts';
 
 /** How used proofs are kept. */
 export interface RedisReplayOptions {
@@ -16,12 +17,18 @@ export interface RedisReplayOptions {
   readonly whenUnavailable?: 'refuse' | 'local' | undefined;
   /** How far the clocks of instances may be apart: proofs are kept that much longer, in seconds. @default 10 */
   readonly clockDifferenceSeconds?: number | undefined;
+  /**
+   * How many proofs of one key all instances together record in a minute, so that no client fills Redis for the others;
+   * further ones are refused (503). Each instance may record a 256th of it beyond that. @default 250_000
+   */
+  readonly proofsPerKeyAndMinute?: number | undefined;
 }
 
 export interface RedisReplayRules {
   readonly commands: RedisCommands;
   readonly nameOf: KeyNames;
   readonly clockDifferenceMs: number;
+  readonly quota: ProofQuota;
   readonly now: () => number;
 }
 
@@ -32,7 +39,7 @@ const LONGEST_WAIT_MS = 2000;
 
 /** Fails closed: what it throws is answered with 503. */
 export function createRedisReplayStore(rules: RedisReplayRules): ReplayStore {
-  const { commands, nameOf, clockDifferenceMs, now } = rules;
+  const { commands, nameOf, clockDifferenceMs, quota, now } = rules;
   const ownValue = createOwnValues();
 
   return {
@@ -42,7 +49,10 @@ export function createRedisReplayStore(rules: RedisReplayRules): ReplayStore {
       const key = nameOf(`${jkt}:${name}`);
       const lastsMs = Math.max(1, Math.ceil(expiresAt - now())) + clockDifferenceMs;
       try {
-        return (await setOnce(commands, key, ownValue(), lastsMs)) ? 'recorded' : 'replayed';
+        if (!(await quota.take(jkt))) return 'full';
+        if (await setOnce(commands, key, ownValue(), lastsMs)) return 'recorded';
+        quota.giveBack(jkt);
+        return 'replayed';
       } catch (error) {
         if (error instanceof RedisFailure && error.code === 'full') return 'full';
         throw error;
@@ -53,10 +63,13 @@ export function createRedisReplayStore(rules: RedisReplayRules): ReplayStore {
 
 /**
  * Records in this process first, and in the shared store as long as that one can be asked. A proof is never accepted
- * twice here, whatever happens to the other. One that is full is not away: it refuses.
+ * twice here, whatever happens to the other. One that is full, of the two, is not away: it refuses.
  */
-export function withLocalFallback(shared: ReplayStore, now: () => number): ReplayStore {
-  const local = createMemoryReplayStore({ now });
+export function withLocalFallback(
+  shared: ReplayStore,
+  now: () => number,
+  local = createMemoryReplayStore({ now }),
+): ReplayStore {
   const breaker = createCircuitBreaker({
     now,
     firstWaitMs: LONGEST_WAIT_MS / 4,
@@ -66,7 +79,7 @@ export function withLocalFallback(shared: ReplayStore, now: () => number): Repla
   return {
     async record(proof) {
       const here = await local.record(proof);
-      if (here === 'replayed' || breaker.waitMs() > 0) return here;
+      if (here !== 'recorded' || breaker.waitMs() > 0) return here;
       try {
         const there = await shared.record(proof);
         breaker.succeeded();

@@ -7,9 +7,14 @@ import {
   RedisFailure,
   type RedisFailureCode,
   readRedisClient,
+  tell,
 } from './client.ts';
+import { createCounts } from './counts.ts';
 import { keyNames, readNamespace } from './keys.ts';
+import { createProofQuota } from './proof-quota.ts';
 import { createRedisReplayStore, type RedisReplayOptions, withLocalFallback } from './replay.ts';
+import { sealTexts } from './sealed-texts.ts';
+import { readSecret } from './secret.ts';
 import { createRedisTextStore, createRedisTokenStore } from './texts.ts';
 
 export interface RedisStoresOptions {
@@ -20,6 +25,12 @@ export interface RedisStoresOptions {
   /** How long Redis may take to answer a command, in milliseconds. @default 200 */
   readonly timeoutMs?: number | undefined;
   readonly replay?: RedisReplayOptions | undefined;
+  /**
+   * At least 32 bytes (of UTF-8, if a string) that all instances share. With it answers of introspection are encrypted,
+   * and none is believed that was not written with it: what others write into Redis makes no token good.
+   * @default none: they stand there in the clear
+   */
+  readonly secret?: string | Uint8Array | undefined;
   /** Told of each command that failed, for logs and metrics; what it throws is ignored. */
   readonly onFailure?: ((failure: RedisStoreFailure) => void) | undefined;
   /** The clock, in epoch milliseconds. @default Date.now */
@@ -69,23 +80,30 @@ export interface RedisStores {
  * ```
  */
 export function createRedisStores(options: RedisStoresOptions): RedisStores {
-  const { client, namespace, timeoutMs, whenUnavailable, clockDifferenceMs, now, onFailure } =
+  const { client, namespace, timeoutMs, whenUnavailable, secret, now, onFailure, ...rules } =
     readOptions(options);
   const sent = createRedisCommands({ client, timeoutMs });
   const commandsOf = (store: keyof RedisStores): RedisCommands => reporting(sent, store, onFailure);
+  const quota = createProofQuota({
+    takeCounted: createCounts({ commands: commandsOf('replay'), nameOf: keyNames(namespace, 'quota'), now }),
+    perMinute: rules.proofsPerKeyAndMinute,
+    now,
+  });
   const shared = createRedisReplayStore({
     commands: commandsOf('replay'),
     nameOf: keyNames(namespace, 'replay'),
-    clockDifferenceMs,
+    clockDifferenceMs: rules.clockDifferenceMs,
+    quota,
+    now,
+  });
+  const answers = createRedisTextStore({
+    commands: commandsOf('introspection'),
+    nameOf: keyNames(namespace, 'cache'),
     now,
   });
   return Object.freeze({
     replay: whenUnavailable === 'local' ? withLocalFallback(shared, now) : shared,
-    introspection: createRedisTextStore({
-      commands: commandsOf('introspection'),
-      nameOf: keyNames(namespace, 'cache'),
-      now,
-    }),
+    introspection: secret === undefined ? answers : sealTexts(answers, secret),
     tokens: createRedisTokenStore({
       commands: commandsOf('tokens'),
       nameOf: keyNames(namespace, 'shared'),
@@ -112,21 +130,14 @@ function reporting(
   };
 }
 
-function tell(onFailure: (failure: RedisStoreFailure) => void, failure: RedisStoreFailure): void {
-  try {
-    onFailure(failure);
-  } catch {
-    // A listener must not break a request.
-  }
-}
-
-const known = ['client', 'namespace', 'timeoutMs', 'replay', 'onFailure', 'now'];
+const known = ['client', 'namespace', 'timeoutMs', 'replay', 'secret', 'onFailure', 'now'];
+const knownOfReplay = ['whenUnavailable', 'clockDifferenceSeconds', 'proofsPerKeyAndMinute'];
 
 function readOptions(options: RedisStoresOptions) {
   const check = new OptionChecker('createRedisStores');
   const given = check.object('options', options, known);
-  const replay = check.object('replay', given.replay ?? {}, ['whenUnavailable', 'clockDifferenceSeconds']);
-  const { whenUnavailable = 'refuse', clockDifferenceSeconds = 10 } = replay;
+  const replay = check.object('replay', given.replay ?? {}, knownOfReplay);
+  const { whenUnavailable = 'refuse', clockDifferenceSeconds = 10, proofsPerKeyAndMinute = 250_000 } = replay;
   const seconds = check.number('replay.clockDifferenceSeconds', clockDifferenceSeconds, 0, 3600, 'seconds');
   return {
     client: readRedisClient(check, given.client),
@@ -134,6 +145,14 @@ function readOptions(options: RedisStoresOptions) {
     timeoutMs: check.number('timeoutMs', given.timeoutMs ?? 200, 1, 60_000, 'milliseconds'),
     whenUnavailable: check.oneOf('replay.whenUnavailable', whenUnavailable, ['refuse', 'local']),
     clockDifferenceMs: Math.ceil(seconds * 1000),
+    proofsPerKeyAndMinute: check.number(
+      'replay.proofsPerKeyAndMinute',
+      proofsPerKeyAndMinute,
+      1,
+      100_000_000,
+      'proofs',
+    ),
+    secret: readSecret(check, given.secret),
     onFailure: check.function('onFailure', given.onFailure),
     now: check.function('now', given.now) ?? (() => Date.now()),
   };

@@ -48,7 +48,7 @@ export interface Subscription {
 export function createSubscription(options: SubscriptionOptions): Subscription {
   const { subscriber, channel, timeoutMs, onMessage, onReady } = options;
   let subscribed = false;
-  /** Clients may queue a command for as long as Redis is away: there is never more than one. */
+  /** Clients may queue a command for as long as Redis is away: there is never more than one for each connection. */
   let subscribing: Promise<void> | undefined;
 
   const onText = (message?: unknown): void => {
@@ -59,14 +59,23 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
   };
   const onConnection = (): void => {
     subscribed = false;
+    // A client may forget what it had sent over the connection before, and never settle that.
+    subscribing = undefined;
     onReady();
   };
   const onError = (): void => {};
 
-  async function subscribe(): Promise<void> {
-    if ('call' in subscriber) await subscriber.subscribe(channel);
-    else await subscriber.subscribe(channel, onText);
-    subscribed = true;
+  function subscribe(): Promise<void> {
+    const asked =
+      'call' in subscriber ? subscriber.subscribe(channel) : subscriber.subscribe(channel, onText);
+    const attempt = asked
+      .then(() => {
+        if (subscribing === attempt) subscribed = true;
+      })
+      .finally(() => {
+        if (subscribing === attempt) subscribing = undefined;
+      });
+    return attempt;
   }
 
   if ('call' in subscriber) subscriber.on('message', onChannelMessage);
@@ -77,10 +86,8 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
   return {
     async ensure() {
       if (subscribed) return;
-      subscribing ??= subscribe().finally(() => {
-        subscribing = undefined;
-      });
       try {
+        subscribing ??= subscribe();
         await within(timeoutMs, subscribing, () => {
           throw new RedisFailure('timeout', `no subscription within ${timeoutMs} ms`);
         });

@@ -11,17 +11,20 @@ export interface RedisTextRules {
 
 /** Nothing that is shared is worth keeping for longer. */
 const LONGEST_MS = 30 * 24 * 3600 * 1000;
+/** Whatever others put there: no more is read, and no more is written. */
+const LONGEST_BYTES = 512 * 1024;
 
 export function createRedisTextStore({ commands, nameOf, now }: RedisTextRules): TextStore {
   const { send } = commands;
   return {
     async get(key) {
       const name = nameOf(key);
-      return textOf(await send(name, ['GET', name]));
+      const text = textOf(await send(name, ['GETRANGE', name, '0', String(LONGEST_BYTES)]));
+      return text === '' || (text?.length ?? 0) > LONGEST_BYTES ? undefined : text;
     },
     async set(key, text, expiresAt) {
       const lastsMs = Math.floor(Math.min(expiresAt - now(), LONGEST_MS));
-      if (!(lastsMs > 0)) return;
+      if (!(lastsMs > 0) || Buffer.byteLength(text) > LONGEST_BYTES) return;
       const name = nameOf(key);
       await send(name, ['SET', name, text, 'PX', String(lastsMs)]);
     },

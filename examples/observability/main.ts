@@ -36,7 +36,11 @@ const verifier = createVerifier({ issuer, audience: orders, onEvent });
 telemetry.watch(verifier);
 const protect = requireServiceAuth({ verifier, scope: 'orders:read' });
 const service = createServer((request, response) => {
-  protect(request, response, () => response.end('an order'));
+  protect(request, response, (error) => {
+    // Where judging failed, nobody is let in.
+    response.statusCode = error === undefined ? 200 : 500;
+    response.end(error === undefined ? 'an order' : '');
+  });
 });
 await new Promise<void>((resolve) => service.listen(ORDERS_PORT, '127.0.0.1', resolve));
 

@@ -1,7 +1,6 @@
 import { createMemoryReplayStore, type ReplayStore } from '../index.ts';
 import { type LogLevel, logLevels } from '../shared/limited-log.ts';
 import { asUsage, defineCommand, oneOf, wholeNumber } from './command.ts';
-import { loadStore } from './doctor/replay-store.ts';
 import { UsageError } from './errors.ts';
 import { exitCodes } from './exit-codes.ts';
 import { createGate, type Refusal } from './gateway/gate.ts';
@@ -9,7 +8,8 @@ import { keepPolicy, type PolicyKeeper, readPolicy } from './gateway/policy-keep
 import { createRefusalLog } from './gateway/refusal-log.ts';
 import { canJudge, createGatewayServer } from './gateway/server.ts';
 import { gatewayUsage } from './gateway/usage.ts';
-import { createJournal, type Journal } from './issuer/journal.ts';
+import { createJournal, type Journal } from './journal.ts';
+import { loadReplayStore } from './load-replay-store.ts';
 import { nextStopSignal } from './stop-signal.ts';
 
 const DEFAULT_PORT = 4010;
@@ -91,7 +91,9 @@ async function serve(policy: PolicyKeeper, journal: Journal, options: ServeOptio
 }
 
 async function openStore(path: string | undefined): Promise<{ store: ReplayStore; close(): Promise<void> }> {
-  return path === undefined ? { store: createMemoryReplayStore(), close: async () => {} } : loadStore(path);
+  return path === undefined
+    ? { store: createMemoryReplayStore(), close: async () => {} }
+    : loadReplayStore(path);
 }
 
 function refusalLog(json: boolean, level: LogLevel): (refusal: Refusal) => void {

@@ -10,11 +10,11 @@ import { asUsage, defineCommand } from './command.ts';
 import { UsageError } from './errors.ts';
 import { exitCodes } from './exit-codes.ts';
 import { issuerFlags, issuerOptionsOf } from './issuer/flags.ts';
-import { createJournal, type Journal } from './issuer/journal.ts';
 import { plantSeed } from './issuer/plant-seed.ts';
 import { readSeed } from './issuer/seed.ts';
 import { type ChosenStorage, chooseStorage } from './issuer/storage-choice.ts';
 import { issuerUsage } from './issuer/usage.ts';
+import { createJournal, type Journal } from './journal.ts';
 import { secretVariable } from './secret-input.ts';
 import { nextStopSignal } from './stop-signal.ts';
 

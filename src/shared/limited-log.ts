@@ -39,6 +39,7 @@ const debug: ReadonlySet<EventType> = new Set([
 ]);
 const warnings: ReadonlySet<EventType> = new Set([
   'issuer.request_refused',
+  'issuer.client_refused',
   'issuer.limited',
   'request.rejected',
   'dpop.replay',
@@ -72,8 +73,8 @@ export function createLimitedLog(
     counts.clear();
   }
 
-  return ({ type, ...members }) => {
-    const { at } = members;
+  return (event) => {
+    const { type, at } = event;
     if (Math.floor(at / 1000) !== second) turn(at);
     const level = levelOf(type);
     if (logLevels.indexOf(level) < least) return;
@@ -82,6 +83,8 @@ export function createLimitedLog(
       counts.set(type, count);
       if (count > most) return;
     }
+    // Not before: what every request does is dropped as a rule, and a copy is most of its price.
+    const { type: _, ...members } = event;
     log(level, type, members);
   };
 }

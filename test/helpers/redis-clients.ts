@@ -1,86 +1,100 @@
-/** The clients of Redis that a user may bring, each made as its own documentation says. */
-import { Cluster, Redis } from 'ioredis';
-import { Redis as Valkey } from 'iovalkey';
-import { createClient, createCluster } from 'redis';
-import type { RedisSubscriber } from '../../adapters/redis/subscription.ts';
-import type { RedisClient } from '../../adapters/redis.ts';
+/** The clients of Redis that services use, each as a program would make it, save that it soon connects again. */
+import type { EventEmitter } from 'node:events';
+import * as ioredis from 'ioredis';
+import * as iovalkey from 'iovalkey';
+import { createClient, createCluster, createSentinel } from 'redis';
+import type { RedisClient, RedisSubscriber } from '../../adapters/redis.ts';
 
-export interface Connection {
-  readonly client: RedisClient;
-  readonly subscriber: RedisSubscriber;
+export interface RedisConnection<C = RedisClient & RedisSubscriber> {
+  readonly client: C;
   close(): void;
 }
 
-type Connect = (url: string) => Promise<Connection>;
+export interface RedisClientKind<C = RedisClient & RedisSubscriber> {
+  readonly name: string;
+  readonly isCluster: boolean;
+  /** Connects to the server at a port; that of a cluster or of a sentinel finds the others there. */
+  connect(port: number): Promise<RedisConnection<C>>;
+}
 
+/** What sentinels of the tests call their master. */
+export const MASTER_NAME = 'main';
+
+const host = '127.0.0.1';
 const soon = (): number => 20;
 
-function ioredis(make: () => Redis | Valkey): Connection {
-  const [client, subscriber] = [make(), make()];
-  // Without a listener they write each failure to standard error.
-  for (const one of [client, subscriber]) one.on('error', () => {});
+type Calling = ioredis.Redis | ioredis.Cluster | iovalkey.Redis | iovalkey.Cluster;
+
+function calling(name: string, isCluster: boolean, make: (port: number) => Calling): RedisClientKind {
   return {
-    client,
-    subscriber,
-    close: () => {
-      for (const one of [client, subscriber]) one.disconnect();
+    name,
+    isCluster,
+    async connect(port) {
+      const client = make(port);
+      const emitter: EventEmitter = client;
+      // Without a listener it writes each failed connection to the console.
+      emitter.on('error', () => {});
+      return { client, close: () => client.disconnect() };
     },
   };
 }
 
-async function nodeRedis(url: string): Promise<Connection> {
-  const make = () => createClient({ url, socket: { reconnectStrategy: soon } });
-  const [client, subscriber] = [make(), make()];
-  await Promise.all([client, subscriber].map((one) => one.connect()));
+interface Sending {
+  connect(): Promise<unknown>;
+  destroy(): unknown;
+}
+
+function sending<C extends Sending>(
+  name: string,
+  isCluster: boolean,
+  make: (port: number) => C,
+): RedisClientKind<C> {
   return {
-    client,
-    subscriber,
-    close: () => {
-      for (const one of [client, subscriber]) one.destroy();
+    name,
+    isCluster,
+    async connect(port) {
+      const client = make(port);
+      await client.connect();
+      return { client, close: () => void client.destroy() };
     },
   };
 }
 
-export const connectors: readonly (readonly [name: string, connect: Connect])[] = [
-  ['ioredis', async (url) => ioredis(() => new Redis(url, { retryStrategy: soon }))],
-  ['iovalkey', async (url) => ioredis(() => new Valkey(url, { retryStrategy: soon }))],
-  ['node-redis', nodeRedis],
+const again = { retryStrategy: soon };
+// A machine that is busy is no fault.
+const socket = { reconnectStrategy: soon, connectTimeout: 60_000 };
+
+export const singleClients: readonly RedisClientKind[] = [
+  calling('ioredis', false, (port) => new ioredis.Redis({ host, port, ...again })),
+  calling('iovalkey', false, (port) => new iovalkey.Redis({ host, port, ...again })),
+  sending('node-redis', false, (port) => createClient({ url: `redis://${host}:${port}`, socket })),
 ];
 
-/** Each is told one node, and finds the others. */
-export const clusterConnectors: readonly (readonly [
-  name: string,
-  connect: (port: number) => Promise<Connection>,
-])[] = [
-  [
-    'ioredis',
-    async (port) => {
-      const make = (): Cluster => new Cluster([{ host: '127.0.0.1', port }]);
-      const [client, subscriber] = [make(), make()];
-      for (const one of [client, subscriber]) one.on('error', () => {});
-      return {
-        client,
-        subscriber,
-        close: () => {
-          for (const one of [client, subscriber]) one.disconnect();
-        },
-      };
-    },
-  ],
-  [
-    'node-redis',
-    async (port) => {
-      const make = () => createCluster({ rootNodes: [{ url: `redis://127.0.0.1:${port}` }] });
-      const [client, subscriber] = [make(), make()];
-      for (const one of [client, subscriber]) one.on('error', () => {});
-      await Promise.all([client.connect(), subscriber.connect()]);
-      return {
-        client,
-        subscriber,
-        close: () => {
-          for (const one of [client, subscriber]) one.destroy();
-        },
-      };
-    },
-  ],
+export const clusterClients: readonly RedisClientKind[] = [
+  calling('ioredis Cluster', true, (port) => new ioredis.Cluster([{ host, port }])),
+  calling('iovalkey Cluster', true, (port) => new iovalkey.Cluster([{ host, port }])),
+  sending('node-redis cluster', true, (port) =>
+    createCluster({ rootNodes: [{ url: `redis://${host}:${port}` }], defaults: { socket } }),
+  ),
+];
+
+const sentinel = (port: number) => ({
+  sentinels: [{ host, port }],
+  name: MASTER_NAME,
+  sentinelRetryStrategy: soon,
+  ...again,
+});
+
+export const sentinelClients: readonly RedisClientKind[] = [
+  calling('ioredis', false, (port) => new ioredis.Redis(sentinel(port))),
+  calling('iovalkey', false, (port) => new iovalkey.Redis(sentinel(port))),
+  sending('node-redis', false, (port) =>
+    createSentinel({
+      name: MASTER_NAME,
+      sentinelRootNodes: [{ host, port }],
+      nodeClientOptions: { socket },
+      sentinelClientOptions: { socket },
+      scanInterval: 100,
+    }),
+  ),
 ];

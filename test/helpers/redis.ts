@@ -141,7 +141,7 @@ export async function until(isSo: () => boolean | Promise<boolean>): Promise<voi
   while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
-async function redisCli(port: number, args: readonly string[]): Promise<string> {
+export async function redisCli(port: number, args: readonly string[]): Promise<string> {
   const all = ['-h', '127.0.0.1', '-p', String(port), '--raw', ...args];
   const { stdout } = await promisify(execFile)('redis-cli', all, { encoding: 'utf8' });
   return stdout.trimEnd();
@@ -150,14 +150,14 @@ async function redisCli(port: number, args: readonly string[]): Promise<string> 
 const MOST_STARTS = 20;
 
 /** Waits until the server says that it is ready; a port may have been taken since it was found free. */
-async function serving(flags: readonly string[]): Promise<ChildProcess> {
+export async function serving(flags: readonly string[]): Promise<ChildProcess> {
   for (let attempt = 1; ; attempt++) {
     const server = spawn('redis-server', flags, { stdio: ['ignore', 'pipe', 'ignore'] });
     const lines: string[] = [];
     const isReady = await new Promise<boolean>((resolve) => {
       createInterface({ input: server.stdout }).on('line', (line) => {
         lines.push(line);
-        if (line.includes('Ready to accept connections')) resolve(true);
+        if (/Ready to accept connections|\+monitor master/.test(line)) resolve(true);
       });
       server.once('exit', () => resolve(false));
     });

@@ -1,4 +1,7 @@
-/** 100,000 proofs, each sent to two of eight instances: one of the two lets it through, and the other does not. */
+/**
+ * Proofs, each sent to two of eight instances: one of the two lets it through, and the other does not. So many as
+ * `FLEET_PROOFS` says.
+ */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Callers, createCallerKey, type Fleet, startCallers, startFleet } from '../helpers/fleet.ts';
 import { printTable } from '../helpers/fleet-counts.ts';
@@ -7,7 +10,7 @@ import { hasRedis, type PrivateRedis, startRedis } from '../helpers/redis.ts';
 
 const INSTANCES = 8;
 const CALLERS = 2;
-const PROOFS = 100_000;
+const PROOFS = Number(process.env.FLEET_PROOFS ?? 100_000);
 /** A machine that is busy is no fault: here every proof is to be decided. */
 const PATIENT_MS = 60_000;
 
@@ -41,7 +44,7 @@ describe.runIf(hasRedis())('eight verifier processes and one Redis', () => {
     await redis?.remove();
   });
 
-  it('let each of 100,000 proofs through once', { timeout: 600_000 }, async () => {
+  it(`let each of ${PROOFS} proofs through once`, { timeout: 600_000 }, async () => {
     const begun = performance.now();
     await callers.run();
     const { counts, reasons, acceptedBy } = await callers.ended();

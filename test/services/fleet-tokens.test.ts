@@ -27,7 +27,7 @@ describe.runIf(hasRedis())('a hundred token clients in ten processes', () => {
     const environment = {
       REDIS_PORT: `${redis.port}`,
       CLIENTS: `${CLIENTS}`,
-      OPTIONS: JSON.stringify({ tokenEndpoint, clientId, clientSecret, storeKey }),
+      OPTIONS: JSON.stringify({ tokenEndpoint, clientId, clientSecret, storeKey, timeoutMs: 60_000 }),
     };
     const started = Array.from({ length: PROCESSES }, () => startProcess(file, environment));
     processes.push(...(await Promise.all(started)));

@@ -14,13 +14,14 @@ import {
 } from '../helpers/redis.ts';
 import {
   clusterClients,
-  type OpenRedisClient,
   type RedisClientKind,
+  type RedisConnection,
   singleClients,
-} from '../helpers/redis-client-kinds.ts';
+} from '../helpers/redis-clients.ts';
 import { audience, issuer } from '../helpers/tokens.ts';
 
-const open = new Set<OpenRedisClient>();
+const secret = 'the secret that the instances share, 32 bytes';
+const open = new Set<RedisConnection>();
 let stub: IntrospectionStub;
 beforeEach(async () => {
   const exp = Math.floor(Date.now() / 1000) + 600;
@@ -35,10 +36,15 @@ afterEach(async () => {
 });
 
 /** The verifier of one instance, with a connection of its own. */
-async function startVerifier(kind: RedisClientKind, port: number, namespace: string): Promise<Verifier> {
+async function startVerifier(
+  kind: RedisClientKind,
+  port: number,
+  namespace: string,
+  secret?: string,
+): Promise<Verifier> {
   const opened = await kind.connect(port);
   open.add(opened);
-  const { introspection } = createRedisStores({ client: opened.client, namespace });
+  const { introspection } = createRedisStores({ client: opened.client, namespace, secret });
   const clientSecret = 'the secret of orders';
   return createVerifier({
     issuer: {
@@ -81,6 +87,82 @@ describe.runIf(hasRedis())('introspection cache', () => {
       expect(stub.requests).toHaveLength(1);
     },
   );
+});
+
+describe.runIf(hasRedis())('answers that are sealed', () => {
+  let redis: PrivateRedis;
+  beforeAll(async () => {
+    redis = await startRedis();
+  });
+  afterAll(() => redis.remove());
+  beforeEach(() => redis.command('FLUSHALL'));
+  const [kind] = singleClients;
+
+  async function sealing(of = secret): Promise<Verifier> {
+    if (kind === undefined) throw new Error('no client');
+    return startVerifier(kind, redis.port, 'sealed', of);
+  }
+
+  async function onlyKey(): Promise<string> {
+    await until(async () => (await redis.command('DBSIZE')) === '1');
+    return redis.command('--scan');
+  }
+
+  it('serve those who have the secret, and say nothing to others', async () => {
+    const token = opaque();
+    expect(await isGood(await sealing(), token)).toBe(true);
+    const key = await onlyKey();
+    expect(await redis.command('GET', key)).toMatch(/^v1\.[\w-]+$/);
+    expect(await isGood(await sealing(), token)).toBe(true);
+    expect(stub.requests).toHaveLength(1);
+    // After a change of the secret each asks once more.
+    expect(await isGood(await sealing(`${secret}, another`), token)).toBe(true);
+    expect(stub.requests).toHaveLength(2);
+  });
+
+  it('are not believed where others wrote them, changed them or put them elsewhere', async () => {
+    const [good, bad] = [opaque(), opaque()];
+    expect(await isGood(await sealing(), good)).toBe(true);
+    const from = await onlyKey();
+    const text = await redis.command('GET', from);
+    stub.reply = says({ active: false });
+    expect(await isGood(await sealing(), bad)).toBe(false);
+    await redis.command('FLUSHALL');
+    const plain = await startVerifier(kind ?? expect.fail(), redis.port, 'sealed');
+    stub.reply = says({ active: true, client_id: 'billing', aud: audience, iss: issuer, exp: 9e9 });
+    expect(await isGood(plain, bad)).toBe(true);
+    const key = await onlyKey();
+    const clear = await redis.command('GET', key);
+    stub.reply = says({ active: false });
+    const last = text.endsWith('A') ? 'B' : 'A';
+    for (const value of [clear, text, text.slice(0, -1) + last, '', 'v1.', 'x'.repeat(100_000)]) {
+      await redis.command('SET', key, value);
+      expect(await isGood(await sealing(), bad)).toBe(false);
+    }
+  });
+});
+
+it.runIf(hasRedis())('an answer of another kind or of any size is none', async () => {
+  const redis = await startRedis();
+  try {
+    const [kind] = singleClients;
+    if (kind === undefined) throw new Error('no client');
+    const opened = await kind.connect(redis.port);
+    open.add(opened);
+    const { introspection } = createRedisStores({ client: opened.client });
+    const key = 'service-auth:v1:cache:{a}';
+    await redis.command('LPUSH', key, 'value');
+    await expect((async () => introspection.get('a'))()).rejects.toMatchObject({ code: 'unavailable' });
+    await redis.command('DEL', key);
+    await redis.command('SETRANGE', key, `${300 * 1024 * 1024}`, 'x');
+    expect(await introspection.get('a')).toBeUndefined();
+    await introspection.set('b', 'x'.repeat(512 * 1024 + 1), Date.now() + 60_000);
+    expect(await introspection.get('b')).toBeUndefined();
+    await introspection.set('b', 'x'.repeat(512 * 1024), Date.now() + 60_000);
+    expect(await introspection.get('b')).toHaveLength(512 * 1024);
+  } finally {
+    await redis.remove();
+  }
 });
 
 describe.runIf(hasRedis()).each(singleClients)('a Redis that fails, with $name', (kind) => {

@@ -7,11 +7,19 @@ import {
   type RedisInvalidations,
   type RedisInvalidationsOptions,
 } from '../../adapters/redis/invalidations.ts';
+import type { RedisSubscriber } from '../../adapters/redis.ts';
 import { createVerifier, type Invalidation, tokenKey, type Verifier } from '../../src/index.ts';
 import { startProcess, type TalkingProcess } from '../helpers/issuer-process.ts';
 import { judge } from '../helpers/judge.ts';
-import { hasRedis, type PrivateRedis, startRedis, startRedisCluster, until } from '../helpers/redis.ts';
-import { clusterConnectors, connectors } from '../helpers/redis-clients.ts';
+import {
+  hasRedis,
+  type PrivateRedis,
+  type PrivateRedisCluster,
+  startRedis,
+  startRedisCluster,
+  until,
+} from '../helpers/redis.ts';
+import { clusterClients, type RedisClientKind, singleClients } from '../helpers/redis-clients.ts';
 import { audience, createKey, issuer, mint, type TestKey } from '../helpers/tokens.ts';
 import { createHarness, ORDERS } from '../unit/issuer/harness.ts';
 
@@ -27,17 +35,18 @@ interface Instance extends RedisInvalidations {
 describe.runIf(hasRedis())('invalidations by Redis', () => {
   let key: TestKey;
   let redis: PrivateRedis;
+  let cluster: PrivateRedisCluster;
   let ends: (() => unknown)[] = [];
   const unhandled: unknown[] = [];
   const onUnhandled = (reason: unknown): void => void unhandled.push(reason);
   beforeAll(async () => {
     process.on('unhandledRejection', onUnhandled);
     key = await createKey('ES256');
-    redis = await startRedis();
+    [redis, cluster] = await Promise.all([startRedis(), startRedisCluster()]);
   });
   afterAll(async () => {
     process.off('unhandledRejection', onUnhandled);
-    await redis.remove();
+    await Promise.all([redis.remove(), cluster.remove()]);
   });
   beforeEach(async () => {
     redis.resume();
@@ -52,6 +61,15 @@ describe.runIf(hasRedis())('invalidations by Redis', () => {
     expect(unhandled).toEqual([]);
   });
 
+  async function connectTwice({ connect }: RedisClientKind, port: number) {
+    const [one, other] = await Promise.all([connect(port), connect(port)]);
+    ends.push(() => {
+      one.close();
+      other.close();
+    });
+    return { client: one.client, subscriber: other.client };
+  }
+
   const isDown = (): Promise<boolean> =>
     redis.command('PING').then(
       (reply) => reply !== 'PONG',
@@ -61,9 +79,9 @@ describe.runIf(hasRedis())('invalidations by Redis', () => {
   const token = (jti: string, changes: object = {}): Promise<string> =>
     mint(key, { jti, iat: iatNow(), exp: iatNow() + 300, ...changes });
 
-  describe.each(connectors)('with %s', (_name, connect) => {
+  describe.each(singleClients)('with $name', (kind) => {
     async function start(options: Partial<RedisInvalidationsOptions> = {}, aheadMs = 0): Promise<Instance> {
-      const { client, subscriber, close } = await connect(redis.url);
+      const { client, subscriber } = await connectTwice(kind, redis.port);
       const events: RedisInvalidationEvent[] = [];
       const now = () => Date.now() + aheadMs;
       const verifier = createVerifier({ issuer: { issuer, jwks: { keys: [key.publicJwk] } }, audience, now });
@@ -76,10 +94,7 @@ describe.runIf(hasRedis())('invalidations by Redis', () => {
         onEvent: (event) => events.push(event),
         ...options,
       });
-      ends.push(async () => {
-        await invalidations.close();
-        close();
-      });
+      ends.push(() => invalidations.close());
       return { ...invalidations, verifier, events };
     }
 
@@ -277,10 +292,8 @@ describe.runIf(hasRedis())('invalidations by Redis', () => {
 
     it('no token, and no part of one, is in Redis or on its channel', async () => {
       const instance = await ready();
-      const connection = await connect(redis.url);
-      ends.push(() => connection.close());
+      const subscriber: RedisSubscriber = (await connectTwice(kind, redis.port)).subscriber;
       const messages: string[] = [];
-      const { subscriber } = connection;
       if ('call' in subscriber) {
         subscriber.on('message', (_from: string, message: string) => void messages.push(message));
         await subscriber.subscribe(CHANNEL);
@@ -297,14 +310,14 @@ describe.runIf(hasRedis())('invalidations by Redis', () => {
     });
 
     it('the list is bounded: what finds no room is told all the same, and kept once there is room', async () => {
-      const rules = { maxEntries: 5, keepSeconds: 2 };
+      const rules = { maxEntries: 5, keepSeconds: 1 };
       const [first, second] = [await ready(rules), await ready(rules)];
-      const states: string[] = [];
-      for (let at = 0; at < 7; at++) states.push(await first.invalidate({ jti: `id-${at}` }));
+      const say = (...ids: string[]): Promise<string[]> =>
+        Promise.all(ids.map((id) => first.invalidate({ jti: `id-${id}` })));
+      const shared = Array(5).fill('shared');
+      expect(await say('0', '1', '2', '3', '4')).toEqual(shared);
       // Said again, a thing takes no more room.
-      expect(await first.invalidate({ jti: 'id-0' })).toBe('shared');
-      expect(states).toEqual([...Array(5).fill('shared'), 'pending', 'pending']);
-      expect(await redis.command('ZCARD', KEY)).toBe('5');
+      expect(await say('0', '5', '6')).toEqual(['shared', 'pending', 'pending']);
       for (let at = 0; at < 7; at++) {
         const text = await token(`id-${at}`);
         await until(() => refuses(second, text));
@@ -383,23 +396,107 @@ describe.runIf(hasRedis())('invalidations by Redis', () => {
     });
   });
 
-  it.each(clusterConnectors)(
-    'in a cluster, with %s, each hears the other, whatever node it listens to',
-    async (_name, connect) => {
-      const cluster = await startRedisCluster();
-      ends.push(() => cluster.remove());
+  const [first] = singleClients;
+
+  it('what many said at the very same moment is learned in full', async () => {
+    const count = 450;
+    const at = `${Date.now()}000`;
+    await redis.command(
+      'ZADD',
+      KEY,
+      ...Array.from({ length: count }, (_, one) => [at, `jti:id-${one}`]).flat(),
+    );
+    const later = await heard();
+    await later.ready();
+    expect(later.health()).toMatchObject({ alive: count, isSynced: true });
+    expect(later.told.size).toBe(count);
+  });
+
+  it('a clock of Redis that was years ahead, and was set right, stops nothing', async () => {
+    const listening = await heard();
+    await listening.ready();
+    const future = `${Date.now() + 10 * 365 * 86_400_000}000`;
+    await redis.command('ZADD', KEY, future, 'jti:future');
+    expect(await listening.invalidate({ jti: 'now' })).toBe('shared');
+    const other = await heard();
+    await other.ready();
+    expect(await listening.invalidate({ jti: 'after' })).toBe('shared');
+    // By the channel: nobody looks for an hour.
+    await until(() => other.told.has('after'));
+    for (const time of (await redis.command('ZRANGE', KEY, '0', '-1', 'WITHSCORES'))
+      .split('\n')
+      .filter(Number)) {
+      expect(Number(time) / 1000).toBeLessThanOrEqual(Date.now() + 1000);
+    }
+  });
+
+  it('what is given back bears no time that has not come', async () => {
+    const instance = await heard({ syncSeconds: 0.1 });
+    await instance.ready();
+    await redis.command('PUBLISH', CHANNEL, `${Date.now() + 1_800_000}000:jti:soon`);
+    await redis.command('PUBLISH', CHANNEL, `${Date.now() - 1000}000:jti:past`);
+    await until(async () => (await redis.command('ZCARD', KEY)) === '2');
+    expect(Number(await redis.command('ZSCORE', KEY, 'jti:soon')) / 1000).toBeLessThanOrEqual(Date.now());
+  });
+
+  it('closed while Redis is away, it hears nothing once that is back', async () => {
+    for (const kind of singleClients) {
+      const closed = await heard({ timeoutMs: 100 }, kind);
+      await closed.ready();
+      await redis.kill9();
+      await closed.close();
+      await redis.start();
+      const open = await heard({}, kind);
+      await open.ready();
+      // Its connections are open, and may have subscribed again.
+      await until(async () => (await redis.command('CLIENT', 'LIST')).split('\n').length >= 5);
+      await open.invalidate({ jti: kind.name });
+      const third = await heard({}, kind);
+      await third.ready();
+      expect([third.told.has(kind.name), closed.told.has(kind.name)]).toEqual([true, false]);
+      for (const end of ends.splice(0).reverse()) await end();
+    }
+  });
+
+  it('closed while calls are under way, it ends them and disturbs nobody', async () => {
+    for (const kind of singleClients) {
+      const instance = await heard({ timeoutMs: 100 }, kind);
+      await instance.ready();
+      redis.pause();
+      const calls = Array.from({ length: 20 }, (_, at) => instance.invalidate({ jti: `id-${at}` }));
+      await instance.close();
+      for (const end of ends.splice(0).reverse()) await end();
+      expect(new Set(await Promise.all(calls))).toEqual(new Set(['pending']));
+      redis.resume();
+    }
+  });
+
+  /** One that notes which `jti`s it was told of, and looks by itself once in an hour. */
+  async function heard(options: Partial<RedisInvalidationsOptions> = {}, kind = first) {
+    if (kind === undefined) throw new Error('no client');
+    const told = new Set<string | undefined>();
+    const invalidations = createRedisInvalidations({
+      ...(await connectTwice(kind, redis.port)),
+      verifiers: [{ invalidate: (what) => void told.add(typeof what === 'string' ? what : what.jti) }],
+      syncSeconds: 3600,
+      ...options,
+    });
+    ends.push(() => invalidations.close());
+    return { ...invalidations, told };
+  }
+
+  it.each(clusterClients)(
+    'in a cluster, with $name, each hears the other, whatever node it listens to',
+    async (kind) => {
       const heard: string[][] = [];
       const instances = await Promise.all(
         cluster.nodes.map(async ({ port }, at) => {
-          const { client, subscriber, close } = await connect(port);
+          const { client, subscriber } = await connectTwice(kind, port);
           const told: string[] = [];
           heard[at] = told;
           const verifiers = [{ invalidate: (what: Invalidation) => void told.push(inspect(what)) }];
           const one = createRedisInvalidations({ client, subscriber, verifiers, syncSeconds: 60 });
-          ends.push(async () => {
-            await one.close();
-            close();
-          });
+          ends.push(() => one.close());
           await one.ready();
           return one;
         }),
@@ -419,15 +516,11 @@ describe.runIf(hasRedis())('invalidations by Redis', () => {
     const processes = await Promise.all(Array.from({ length: 8 }, () => startProcess(file, environment)));
     ends.push(() => Promise.all(processes.map((one) => one.end())));
     expect(processes.map(({ greeting }) => greeting)).toEqual(Array(8).fill(`${count} accepted`));
-    const [, connect] = connectors[0] ?? [];
-    const connection = await connect?.(redis.url);
-    if (connection === undefined) throw new Error('no connection');
-    const { client, subscriber } = connection;
+    const [kind] = singleClients;
+    if (kind === undefined) throw new Error('no client');
+    const { client, subscriber } = await connectTwice(kind, redis.port);
     const invalidations = createRedisInvalidations({ client, subscriber });
-    ends.push(async () => {
-      await invalidations.close();
-      connection.close();
-    });
+    ends.push(() => invalidations.close());
     await invalidations.ready();
     const toldAt: number[] = [];
     for (let at = 0; at < count; at += 2) {

@@ -3,8 +3,15 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { createRedisLimits } from '../../adapters/redis/limits.ts';
 import type { LimitStore } from '../../src/index.ts';
 import { createIssuer, memoryStorage } from '../../src/issuer/index.ts';
-import { hasRedis, type PrivateRedis, startRedis, startRedisCluster, until } from '../helpers/redis.ts';
-import { clusterConnectors, connectors } from '../helpers/redis-clients.ts';
+import {
+  hasRedis,
+  type PrivateRedis,
+  type PrivateRedisCluster,
+  startRedis,
+  startRedisCluster,
+  until,
+} from '../helpers/redis.ts';
+import { clusterClients, singleClients } from '../helpers/redis-clients.ts';
 import { createHarness } from '../unit/issuer/harness.ts';
 import { inParallel } from '../unit/issuer/storage/samples.ts';
 
@@ -12,16 +19,17 @@ const WINDOW_SECONDS = 60;
 
 describe.runIf(hasRedis())('limits in Redis', () => {
   let redis: PrivateRedis;
+  let cluster: PrivateRedisCluster;
   let ends: (() => unknown)[] = [];
   const unhandled: unknown[] = [];
   const onUnhandled = (reason: unknown): void => void unhandled.push(reason);
   beforeAll(async () => {
     process.on('unhandledRejection', onUnhandled);
-    redis = await startRedis();
+    [redis, cluster] = await Promise.all([startRedis(), startRedisCluster()]);
   });
   afterAll(async () => {
     process.off('unhandledRejection', onUnhandled);
-    await redis.remove();
+    await Promise.all([redis.remove(), cluster.remove()]);
   });
   beforeEach(() => redis.command('FLUSHALL'));
   afterEach(async () => {
@@ -32,11 +40,9 @@ describe.runIf(hasRedis())('limits in Redis', () => {
 
   const soon = (): number => Date.now() + WINDOW_SECONDS * 1000;
 
-  describe.each(connectors)('with %s', (_name, connect) => {
+  describe.each(singleClients)('with $name', ({ connect }) => {
     async function open(namespace?: string, timeoutMs = 1000): Promise<LimitStore> {
-      const { client, subscriber, close } = await connect(redis.url);
-      // Of no use here; where nobody listens, node-redis ends the program when the connection breaks.
-      subscriber.on('error', () => {});
+      const { client, close } = await connect(redis.port);
       ends.push(close);
       return createRedisLimits({ client, namespace, timeoutMs });
     }
@@ -150,14 +156,12 @@ describe.runIf(hasRedis())('limits in Redis', () => {
     });
   });
 
-  it.each(clusterConnectors)('are shared in a cluster, with %s', async (_name, connect) => {
-    const cluster = await startRedisCluster();
-    ends.push(() => cluster.remove());
+  it.each(clusterClients)('are shared in a cluster, with $name', async ({ name, connect }) => {
     const stores = await Promise.all(
       cluster.nodes.map(async ({ port }) => {
         const { client, close } = await connect(port);
         ends.push(close);
-        return createRedisLimits({ client, timeoutMs: 1000 });
+        return createRedisLimits({ client, namespace: name.replace(' ', '-'), timeoutMs: 1000 });
       }),
     );
     const windowEndsAtMs = soon();
@@ -167,6 +171,7 @@ describe.runIf(hasRedis())('limits in Redis', () => {
     });
     expect(given.reduce((sum, part) => sum + part)).toBe(200);
     const sizes = await Promise.all(cluster.nodes.map((node) => node.command('DBSIZE')));
+    await Promise.all(cluster.nodes.map((node) => node.command('FLUSHALL')));
     expect(sizes.map(Number).reduce((sum, size) => sum + size)).toBe(20);
     expect(sizes.every((size) => Number(size) > 0)).toBe(true);
   });

@@ -1,5 +1,5 @@
 /** Used proofs in a real Redis: each once among all instances, whatever happens to the server. */
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createRedisStores, RedisFailure, type RedisStoresOptions } from '../../adapters/redis.ts';
 import type { ReplayStore } from '../../src/index.ts';
@@ -13,17 +13,17 @@ import {
 } from '../helpers/redis.ts';
 import {
   clusterClients,
-  type OpenRedisClient,
   type RedisClientKind,
+  type RedisConnection,
   singleClients,
-} from '../helpers/redis-client-kinds.ts';
+} from '../helpers/redis-clients.ts';
 import { startCuttingProxy } from '../helpers/redis-proxy.ts';
 
 const INSTANCES = 8;
 const LIFETIME_MS = 65_000;
 const jkt = 'NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs';
 
-const open = new Set<OpenRedisClient>();
+const open = new Set<RedisConnection>();
 afterEach(() => {
   for (const client of open) client.close();
   open.clear();
@@ -119,6 +119,50 @@ describe.runIf(hasRedis())('replay store', () => {
     for (const count of counts) expect(count).toBeGreaterThan(50);
   });
 
+  it.each([...singleClients, ...clusterClients])(
+    'with $name: of one key four instances record no more than they may, and all of another',
+    async (kind) => {
+      const limit = 512;
+      const changes = { namespace: randomUUID(), timeoutMs: 10_000, now: () => 1_800_000_000_000 };
+      const stores = await Promise.all(
+        Array.from({ length: 4 }, () =>
+          replayStore(kind, portFor(kind), { ...changes, replay: { proofsPerKeyAndMinute: limit } }),
+        ),
+      );
+      const record = (at: number, key: string) =>
+        stores[at % 4]?.record({ jkt: key, jti: `${at}`, expiresAt: changes.now() + LIFETIME_MS });
+      const answers = await Promise.all(Array.from({ length: 2 * limit }, (_, at) => record(at, jkt)));
+      // Each may record a 256th beyond it.
+      expect(answers.filter((answer) => answer === 'recorded')).toHaveLength(limit + 4 * (limit / 256));
+      expect(new Set(answers)).toEqual(new Set(['recorded', 'full']));
+      expect(await record(0, 'another')).toBe('recorded');
+    },
+  );
+
+  it('refuses where others have put something else in the place of a proof or of a count', async () => {
+    const [kind] = singleClients;
+    if (kind === undefined) throw new Error('no client');
+    const now = (): number => 1_800_000_000_000;
+    const namespace = randomUUID();
+    const store = await replayStore(kind, redis.port, {
+      namespace,
+      now,
+      replay: { proofsPerKeyAndMinute: 1 },
+    });
+    const used = (jti: string) => ({ jkt, jti, expiresAt: now() + LIFETIME_MS });
+    await redis.command('LPUSH', `${namespace}:v1:replay:{${jkt}:list}`, 'value');
+    expect(await attempt(store, used('list'))).toBe('unavailable');
+    await attempt(store, used('first'));
+    for (const write of ['LPUSH', 'SET']) {
+      const name = await redis.command('--scan', '--pattern', `${namespace}:v1:quota:*`);
+      if (name !== '') await redis.command('DEL', name);
+      const hash = createHash('sha256').update(jkt, 'utf16le').digest('base64url');
+      const key = `${namespace}:v1:quota:{${hash}}:${now() + 60_000 - (now() % 60_000)}`;
+      await redis.command(write, key, 'text');
+      expect(await attempt(store, used('next'))).toBe('unavailable');
+    }
+  });
+
   it('shares nothing between namespaces', async () => {
     const [kind] = singleClients;
     if (kind === undefined) throw new Error('no client');
@@ -166,7 +210,7 @@ describe.runIf(hasRedis()).each(singleClients)('a Redis that fails, with $name',
     expect(performance.now() - begun).toBeLessThan(1000);
     redis.resume();
     await until(async () => (await attempt(store)) === 'recorded');
-    const asleep = redis.command('DEBUG', 'SLEEP', '1');
+    const asleep = redis.command('DEBUG', 'SLEEP', '0.4');
     await until(async () => (await attempt(store)) === 'timeout');
     await asleep;
     await until(async () => (await attempt(store)) === 'recorded');
@@ -278,9 +322,11 @@ describe.runIf(hasRedis()).each(singleClients)('a Redis that fails, with $name',
   it('down, and remembered locally: each instance accepts a proof once, and none twice', async () => {
     await start();
     const replay = { whenUnavailable: 'local' } as const;
+    let aheadMs = 0;
+    const changes = { replay, now: () => Date.now() + aheadMs };
     const [a, b] = await Promise.all([
-      replayStore(kind, redis.port, { replay }),
-      replayStore(kind, redis.port, { replay }),
+      replayStore(kind, redis.port, changes),
+      replayStore(kind, redis.port, changes),
     ]);
     const before = proof();
     expect([await attempt(a, before), await attempt(b, before)]).toEqual(['recorded', 'replayed']);
@@ -290,6 +336,8 @@ describe.runIf(hasRedis()).each(singleClients)('a Redis that fails, with $name',
     for (const used of during) expect(await attempt(a, used)).toBe('replayed');
     expect(await attempt(a, before)).toBe('replayed');
     await redis.start();
+    // As long as it may take until Redis is asked again.
+    aheadMs = 2000;
     // Redis counts again once a proof of one is a replay at the other.
     await until(async () => {
       const used = proof();
@@ -299,28 +347,31 @@ describe.runIf(hasRedis()).each(singleClients)('a Redis that fails, with $name',
   });
 });
 
-describe.runIf(hasRedis()).each(clusterClients)('a cluster that loses a node, with $name', (kind) => {
+describe.runIf(hasRedis())('a cluster that loses a node', () => {
   let cluster: PrivateRedisCluster;
   beforeAll(async () => {
     cluster = await startRedisCluster();
   });
   afterAll(() => cluster.remove());
 
-  it('refuses what that node kept, records the rest, and all of it when the node is back', async () => {
-    const store = await replayStore(kind, cluster.nodes[0]?.port ?? 0, { timeoutMs: 500 });
-    await until(async () => (await attempt(store)) === 'recorded');
-    const lost = cluster.nodes[2];
-    if (lost === undefined) throw new Error('no third node');
-    await lost.kill9();
-    const answers = await Promise.all(Array.from({ length: 60 }, () => attempt(store)));
-    const recorded = answers.filter((answer) => answer === 'recorded').length;
-    expect(recorded).toBeGreaterThan(0);
-    expect(recorded).toBeLessThan(60);
-    for (const answer of answers) expect(['recorded', 'timeout', 'unavailable']).toContain(answer);
-    await lost.start();
-    await until(async () => {
-      const again = await Promise.all(Array.from({ length: 30 }, () => attempt(store)));
-      return again.every((answer) => answer === 'recorded');
-    });
-  });
+  it.each(clusterClients)(
+    'with $name: refuses what that node kept, records the rest, and all of it when the node is back',
+    async (kind) => {
+      const store = await replayStore(kind, cluster.nodes[0]?.port ?? 0, { timeoutMs: 500 });
+      await until(async () => (await attempt(store)) === 'recorded');
+      const lost = cluster.nodes[2];
+      if (lost === undefined) throw new Error('no third node');
+      await lost.kill9();
+      const answers = await Promise.all(Array.from({ length: 60 }, () => attempt(store)));
+      const recorded = answers.filter((answer) => answer === 'recorded').length;
+      expect(recorded).toBeGreaterThan(0);
+      expect(recorded).toBeLessThan(60);
+      for (const answer of answers) expect(['recorded', 'timeout', 'unavailable']).toContain(answer);
+      await lost.start();
+      await until(async () => {
+        const again = await Promise.all(Array.from({ length: 30 }, () => attempt(store)));
+        return again.every((answer) => answer === 'recorded');
+      });
+    },
+  );
 });

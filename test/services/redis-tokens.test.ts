@@ -16,16 +16,16 @@ import {
 } from '../helpers/redis.ts';
 import {
   clusterClients,
-  type OpenRedisClient,
   type RedisClientKind,
+  type RedisConnection,
   singleClients,
-} from '../helpers/redis-client-kinds.ts';
+} from '../helpers/redis-clients.ts';
 import { startTokenServer, type TokenServer } from '../unit/outbound/support.ts';
 
 const FLEET = 100;
 const storeKey = 'the secret that the fleet shares, 32 bytes or more';
 
-const open = new Set<OpenRedisClient>();
+const open = new Set<RedisConnection>();
 afterEach(() => {
   for (const client of open) client.close();
   open.clear();

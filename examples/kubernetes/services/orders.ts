@@ -16,8 +16,10 @@ servePod({
   },
   handler: (request, response) =>
     guard(request, response, (error) => {
-      if (error !== undefined) throw error;
+      // Where judging failed, nobody is let in; thrown here it would end the process.
+      response.statusCode = error === undefined ? 200 : 500;
       response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify({ orders: ['tea'], caller: request.caller?.clientId }));
+      const answer = { orders: ['tea'], caller: request.caller?.clientId };
+      response.end(JSON.stringify(error === undefined ? answer : { error: 'server_error' }));
     }),
 });

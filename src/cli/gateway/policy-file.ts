@@ -4,10 +4,11 @@
  * Checked by OptionChecker rather than by a schema: what a route asks is a policy of the library, which is judged by the
  * library itself, and mistakes read alike in code and in the file.
  */
-import type { DpopOptions, Policy, VerifierOptions } from '../../index.ts';
+import { type DpopOptions, optionError, type Policy, type VerifierOptions } from '../../index.ts';
 import { createIpRanges } from '../../shared/ip-range.ts';
 import { OptionChecker } from '../../shared/options.ts';
 import { isHostName, withoutDot } from './original-request.ts';
+import { findRepeatedMember } from './repeated-member.ts';
 import { isPlainPath } from './request-path.ts';
 import type { RoutePlace } from './routes.ts';
 
@@ -74,15 +75,22 @@ export function readPolicyFile(text: string): PolicyFile {
     : check.failKind('routes', 'a list', given.routes);
   if (routes.length === 0) check.fail('routes', 'a list of at least one route', routes);
   return Object.freeze({
-    verifier: readVerifier(check, given.verifier ?? {}),
+    verifier: readVerifier(check, given.verifier === undefined ? {} : given.verifier),
     isTrusted: createIpRanges(check, 'trustProxy', trustProxy),
     certificate: header === undefined ? undefined : { trustProxy, header: readHeaderName(check, header) },
     routes: routes.map((route, at) => readRoute(check, `routes[${at}]`, route)),
   });
 }
 
-/** What the parser says shows some of the text, in which a secret may be. */
 function parse(text: string, check: OptionChecker): unknown {
+  const value = parseJson(text, check);
+  const twice = findRepeatedMember(text);
+  if (twice === undefined) return value;
+  throw optionError('options_conflict', `${WHERE}: ${twice.place || 'the whole'} has ${twice.name} twice`);
+}
+
+/** What the parser says shows some of the text, in which a secret may be. */
+function parseJson(text: string, check: OptionChecker): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -1,6 +1,6 @@
 /** The policy that is in force: read from its file, read again when that changes, and never dropped for a bad one. */
 import { messageOf } from '../failure.ts';
-import type { Journal } from '../issuer/journal.ts';
+import type { Journal } from '../journal.ts';
 import { harmless } from '../output.ts';
 import { readTextFile } from '../secret-input.ts';
 import { createPolicy, type GatewayPolicy, type PolicySurroundings } from './policy.ts';

@@ -4,8 +4,8 @@ export interface RequestPath {
   /** Decoded once, as the service will see it. */
   readonly decoded: string;
   /**
-   * As the most lenient of services might read it: decoded to the end, in lower case, without parameters of segments
-   * and the slash at its end.
+   * As the most lenient of services might read it: decoded to the end, in one case and one form of each letter, without
+   * parameters of segments and the slash at its end.
    */
   readonly lenient: string;
 }
@@ -26,21 +26,21 @@ export function readPath(text: string): RequestPath | undefined {
   if (!pathCharacters.test(text) || isDetour(text)) return undefined;
   const decoded = decode(text);
   if (decoded === undefined) return undefined;
-  let innermost = decoded;
+  let innermost = inOneForm(decoded);
   for (let round = 1; innermost.includes('%'); round++) {
     if (round === MOST_DECODINGS || isDetour(innermost)) return undefined;
-    const next = decode(innermost);
-    // A percent sign that stands for itself.
-    if (next === undefined || next === innermost) break;
-    innermost = next;
+    const next = decodeAgain(innermost);
+    if (next === undefined) return undefined;
+    if (next === innermost) break;
+    innermost = inOneForm(next);
   }
   return isDetour(innermost) ? undefined : { decoded, lenient: toLenient(innermost) };
 }
 
 /** The same for paths of the policy, which are written as they are decoded. */
 export function toLenient(path: string): string {
-  const [before = ''] = path.split(/[?#]/, 1);
-  const plain = before.replaceAll(/;[^/]*/g, '').toLowerCase();
+  const [before = ''] = inOneForm(path).split(/[?#]/, 1);
+  const plain = inOneCase(before.replaceAll(/;[^/]*/g, ''));
   return plain.length > 1 && plain.endsWith('/') ? plain.slice(0, -1) : plain;
 }
 
@@ -59,4 +59,23 @@ function decode(text: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Percent signs that nothing can be made of stand for themselves; they keep nobody from decoding the others. */
+function decodeAgain(text: string): string | undefined {
+  try {
+    return text.replaceAll(/(?:%[0-9a-f]{2})+/gi, (bytes) => decodeURIComponent(bytes));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Letters that look the same are the same, as they are to some file systems and frameworks. */
+function inOneForm(text: string): string {
+  return text.normalize('NFKC');
+}
+
+/** By way of capitals, since dotless and dotted ones have the same as the letters of ASCII. */
+function inOneCase(text: string): string {
+  return text.toUpperCase().toLowerCase().replaceAll('i\u0307', 'i');
 }

@@ -48,7 +48,9 @@ export function createRoutes<R extends RoutePlace>(check: OptionChecker, routes:
     if (found === undefined) return 'no_route';
     // Spelt otherwise it may be another path to the gateway and the same to the service, or the other way round.
     if (!isSpeltAs(path.decoded, found)) return 'ambiguous_path';
-    return found.byMethod.get(method) ?? found.others ?? 'method_not_covered';
+    return (
+      found.byMethod.get(method) ?? (isCapital(method) ? found.others : undefined) ?? 'method_not_covered'
+    );
   };
 }
 
@@ -94,4 +96,9 @@ function findPlace<R>({ exact, prefixes }: Host<R>, lenient: string): FoundPlace
 function isSpeltAs<R>(decoded: string, { path, isExact }: FoundPlace<R>): boolean {
   if (decoded === path) return true;
   return !isExact && decoded.startsWith(path === '/' ? path : `${path}/`);
+}
+
+/** Methods are case-sensitive (RFC 9110 section 9.1), but some services take `delete` for `DELETE`. */
+function isCapital(method: string): boolean {
+  return method === method.toUpperCase();
 }

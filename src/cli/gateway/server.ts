@@ -33,6 +33,8 @@ export function createGatewayServer(gate: Gate, isReady: () => boolean): Gateway
     keepAliveTimeout: KEEP_ALIVE_MS,
   });
   server.timeout = STALLED_MS;
+  // Not 2,000, beyond which fields would be left out without a word: a second one of a name must be seen.
+  server.maxHeadersCount = 0;
   server.on('connection', (socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));

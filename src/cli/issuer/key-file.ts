@@ -4,7 +4,7 @@ import { link, mkdir, readdir, readFile, stat, unlink, writeFile } from 'node:fs
 import { join } from 'node:path';
 import { errorCode } from '../../shared/http.ts';
 import { UsageError } from '../errors.ts';
-import type { Journal } from './journal.ts';
+import type { Journal } from '../journal.ts';
 
 const NAME = 'secret-key';
 const OWNER_ONLY = 0o600;

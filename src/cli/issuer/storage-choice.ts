@@ -4,9 +4,9 @@ import { type IssuerStorage, libsqlStorage, memoryStorage, postgresStorage } fro
 import { errorCode } from '../../shared/http.ts';
 import { UsageError } from '../errors.ts';
 import { messageOf } from '../failure.ts';
+import type { Journal } from '../journal.ts';
 import { secretVariable, variable } from '../secret-input.ts';
 import type { IssuerFlagValues } from './flags.ts';
-import type { Journal } from './journal.ts';
 import { keyOfDirectory } from './key-file.ts';
 
 export interface ChosenStorage {

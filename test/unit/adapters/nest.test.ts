@@ -18,7 +18,7 @@ import {
   UseFilters,
   UseGuards,
 } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD, NestFactory } from '@nestjs/core';
+import { APP_FILTER, APP_GUARD, NestFactory, REQUEST } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import express from 'express';
@@ -537,9 +537,29 @@ describe('forRootAsync', () => {
     await expect(create(root)).rejects.toThrow(/unknown option isuer in options; did you mean issuer/);
   });
 
-  it('needs a factory', () => {
-    const none = {} as ServiceAuthModuleAsyncOptions;
-    expect(() => ServiceAuthModule.forRootAsync(none)).toThrow('useFactory must be a function');
+  it.each<[unknown, string]>([
+    [{}, 'useFactory must be a function'],
+    [undefined, 'options must be an object'],
+    [
+      { useFactory: () => options, isglobal: true },
+      'unknown option isglobal; known are imports, inject, useFactory, isGlobal',
+    ],
+    [{ useClass: Settings }, 'unknown option useClass'],
+  ])('of %j: %s', (given, message) => {
+    const make = (): unknown => ServiceAuthModule.forRootAsync(given as ServiceAuthModuleAsyncOptions);
+    expect(make).toThrow(TypeError);
+    expect(make).toThrow(message);
+  });
+
+  it('makes no verifier for each request, which would forget what the one before knew of used proofs', async () => {
+    const given = ServiceAuthModule.forRootAsync({ inject: [REQUEST], useFactory: () => options });
+    const error = await mistakeOf(moduleOf([Orders], { imports: [given] }));
+    expect(error).toEqual(
+      optionError(
+        'options_conflict',
+        'serviceAuth: the verifier must not be made for each request; inject nothing that is',
+      ),
+    );
   });
 });
 
@@ -584,8 +604,27 @@ describe('mistakes', () => {
     ['null', null],
     ['a list', ['orders:read']],
     ['a number', 1],
+    ['a variable that is not set', undefined],
   ])('%s is no policy for a decorator', (_name, policy) => {
     expect(() => RequireServiceAuth(policy as Policy)).toThrow(TypeError);
+  });
+
+  it('two policies at one place, of which one would be dropped without a word, are refused', () => {
+    const twice = 'serviceAuth: RequireServiceAuth is given twice at the same place; write one policy';
+    expect(() => {
+      class Twice {
+        @RequireServiceAuth({ scope: 'orders:read' })
+        @RequireServiceAuth({ clients: ['billing'] })
+        handle(): void {}
+      }
+      return Twice;
+    }).toThrow(optionError('options_conflict', twice));
+    expect(() => {
+      @RequireServiceAuth(false)
+      @RequireServiceAuth()
+      class Twice {}
+      return Twice;
+    }).toThrow(optionError('options_conflict', twice));
   });
 
   const wrong = { scopes: 'orders:read' } as Policy;

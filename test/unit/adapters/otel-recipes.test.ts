@@ -156,6 +156,23 @@ function namesIn(text: string): { metrics: readonly string[]; labels: readonly s
 const labels = (): ReadonlySet<string> =>
   new Set([...scraped.matchAll(/[{,](\w+)="/g)].map(([, label = '']) => label));
 
+/** Values that labels are compared with are words of events; says how many there are. Those of Grafana are its own. */
+function expectKnownValues(expressions: readonly string[]): number {
+  const words = new Set(
+    [...read('src/events.ts').matchAll(/'(?:request\.)?(\w+)'/g)].map(([, word = '']) => word),
+  );
+  const compared = expressions.flatMap((expression) => [
+    ...expression.matchAll(/(\w+)\s*(?:=~|!~|!=|=)\s*"([^"$]+)"/g),
+  ]);
+  for (const [text, label = '', value = ''] of compared) {
+    for (const one of value.split('|')) {
+      const isKnown = words.has(one) || scraped.includes(`${label}="${one}"`);
+      expect([text, one, isKnown]).toEqual([text, one, true]);
+    }
+  }
+  return compared.length;
+}
+
 describe('the dashboard', () => {
   const { panels } = JSON.parse(read('examples/observability/grafana-dashboard.json')) as {
     panels: { id: number; targets?: { expr: string; legendFormat: string }[] }[];
@@ -183,17 +200,49 @@ describe('the dashboard', () => {
     }
   });
 
+  it('compares with values that labels can have', () => {
+    expect(expectKnownValues(targets.map(({ expr }) => expr))).toBeGreaterThan(0);
+  });
+
   it('gives each panel an id of its own', () => {
     expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
   });
 });
 
-it('alerts ask for nothing that there is not', () => {
+describe('alerts', () => {
   const rules = read('examples/observability/alerts.yml').split('- alert: ').slice(1);
-  expect(rules.length).toBeGreaterThan(8);
-  for (const rule of rules) {
-    const [, expression = ''] = /expr: ([\s\S]*?)\n {8}(?:for|labels):/.exec(rule) ?? [];
-    expect(namesIn(expression).metrics.length, rule).toBeGreaterThan(0);
-    for (const label of namesIn(expression).labels) expect(labels(), rule).toContain(label);
-  }
+  const expressionOf = (rule: string): string =>
+    /expr: ([\s\S]*?)\n {8}(?:for|labels):/.exec(rule)?.[1] ?? '';
+
+  it('ask for nothing that there is not', () => {
+    expect(rules.length).toBeGreaterThan(8);
+    for (const rule of rules) {
+      const { metrics, labels: named } = namesIn(expressionOf(rule));
+      expect(metrics.length, rule).toBeGreaterThan(0);
+      for (const label of named) expect(labels(), rule).toContain(label);
+    }
+  });
+
+  it('compare with values that labels can have', () => {
+    expect(expectKnownValues(rules.map(expressionOf))).toBeGreaterThan(4);
+  });
+
+  it('notice the first of what never happened before, whose series has no value to grow from', () => {
+    for (const rule of rules.filter((one) => expressionOf(one).includes('increase('))) {
+      const [, metric = ''] = /increase\((\w+)\[10m\]\)/.exec(rule) ?? [];
+      // In this order: `or` takes from the second what the first has not, and no increase is one of zero.
+      expect(rule.replaceAll(/\s+/g, ' ')).toContain(
+        `(${metric} unless ${metric} offset 10m) or increase(${metric}[10m])`,
+      );
+    }
+    expect(rules.filter((rule) => rule.includes('increase(')).length).toBeGreaterThan(0);
+  });
+
+  it('about the age of keys are about issuers that cannot be asked, not about services that nobody asks', () => {
+    for (const rule of rules.filter((one) => expressionOf(one).includes('service_auth_keys_age'))) {
+      expect(expressionOf(rule)).toMatch(
+        /and\s+max by \(job, service_auth_issuer\) \(service_auth_keys_failures\) > 0/,
+      );
+    }
+  });
 });

@@ -63,6 +63,15 @@ describe('keys', () => {
     });
   });
 
+  it('are not stale after an idle night, when nobody has asked for others yet', async () => {
+    const { harness, verifier, telemetry, values } = createWorld();
+    telemetry.watch(verifier);
+    await verifier.ready();
+    harness.advance(12 * 3600);
+    expect(verifier.health().issuers[0]?.keys).toMatchObject({ stale: true, failures: 0 });
+    expect(await values('keys.stale')).toEqual({ [issuer]: 0 });
+  });
+
   it('unknown ones are counted, and never shown', async () => {
     const { harness, verifier, values, metrics: collect } = createWorld();
     const token = await harness.token(await harness.register());
@@ -351,10 +360,16 @@ describe('createTelemetry', () => {
     ['tracer', { tracer: 'yes' }],
     ['next', { next: 'log' }],
     ['clientIds', { clientIds: -1 }],
-    ['clientId', { clientId: 5 }],
   ])('a wrong %s is a TypeError that names it', (option, options) => {
     // @ts-expect-error: what the types forbid
     expect(() => createTelemetry(options)).toThrow(new RegExp(`^createTelemetry: ${option} must be`));
+  });
+
+  it('an option that there is not is a TypeError', () => {
+    // @ts-expect-error: what the types forbid
+    expect(() => createTelemetry({ clientId: 5 })).toThrow(
+      'createTelemetry: unknown option clientId; options are',
+    );
   });
 
   it('watches only what has a health', () => {

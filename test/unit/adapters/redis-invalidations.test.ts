@@ -1,11 +1,13 @@
 /** What needs no Redis: the options, and how invalidations are spelt. */
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { RedisInvalidationEvent } from '../../../adapters/redis/invalidation-events.ts';
 import { createInvalidationTexts } from '../../../adapters/redis/invalidation-text.ts';
 import {
   createRedisInvalidations,
   type RedisInvalidationsOptions,
 } from '../../../adapters/redis/invalidations.ts';
+import { createKnownInvalidations } from '../../../adapters/redis/known-invalidations.ts';
 import { type Invalidation, tokenKey } from '../../../src/index.ts';
 
 const bytes = new TextEncoder().encode('a secret of at least 32 bytes, for tests');
@@ -158,5 +160,65 @@ describe('options', () => {
     await expect(invalidations.invalidate({ jti: 'a' })).rejects.toThrow('full');
     expect(scripts.some((args) => args.includes('jti:a'))).toBe(true);
     await invalidations.close();
+  });
+
+  it('a listener that fails later disturbs nobody', async () => {
+    const unhandled = vi.fn();
+    process.on('unhandledRejection', unhandled);
+    let calls = 0;
+    const onEvent = async (): Promise<void> => {
+      calls++;
+      throw new Error('a listener that fails');
+    };
+    const invalidations = make({ onEvent });
+    await invalidations.ready();
+    expect(calls).toBe(1);
+    await new Promise(setImmediate);
+    process.off('unhandledRejection', unhandled);
+    expect(unhandled).not.toHaveBeenCalled();
+    await invalidations.close();
+  });
+});
+
+/** What one instance knows, and what its verifier was told; without a Redis. */
+function createInstance() {
+  const told: Invalidation[] = [];
+  const events: RedisInvalidationEvent[] = [];
+  const known = createKnownInvalidations({
+    texts: createInvalidationTexts('channel', undefined),
+    verifiers: [{ invalidate: (what) => void told.push(what) }],
+    keepSeconds: 3600,
+    maxEntries: 100,
+    now: () => NOW,
+    emit: (event) => void events.push(event),
+  });
+  return { known, told, events };
+}
+
+const NOW = 1_800_000_000_000;
+
+describe('a message with a time of its own', () => {
+  it.each([
+    ['in the next moment', NOW + 60_000],
+    ['in the next century', NOW + 100 * 365 * 86_400_000],
+    ['at the end of all time', Number.MAX_SAFE_INTEGER / 1000],
+  ])('%s keeps no later one from being heard', (_when, at) => {
+    const { known, told } = createInstance();
+    known.hear(`${Math.floor(at)}000:client:billing`);
+    const before = told.length;
+    known.hear(`${NOW + 1}000:client:billing`);
+    expect(told.slice(before)).toEqual([{ clientId: 'billing', issuedUntil: NOW + 1 }]);
+  });
+
+  it('of the far future is none', () => {
+    const { known, told, events } = createInstance();
+    known.hear(`${NOW + 2 * 3_600_000}000:jti:a`);
+    expect([told, events, known.size]).toEqual([[], [{ type: 'invalidations.ignored' }], 0]);
+  });
+
+  it('said twice is applied once', () => {
+    const { known, told } = createInstance();
+    for (let turn = 0; turn < 2; turn++) known.hear(`${NOW}000:jti:a`);
+    expect(told).toEqual([{ jti: 'a' }]);
   });
 });

@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createRedisCommands } from '../../../adapters/redis/client.ts';
+import { withLocalFallback } from '../../../adapters/redis/replay.ts';
 import { createRedisStores, type RedisClient, RedisFailure } from '../../../adapters/redis.ts';
 
 const canary = 'canary-value-5c1e';
@@ -20,6 +21,38 @@ function waitingClient() {
       new Promise<unknown>((answer, fail) => commands.push({ args: [name, ...args], answer, fail })),
   };
   return { client, commands };
+}
+
+/** The stores of instances that share what a Redis would keep of proofs and of their quota. */
+function createCountingInstances(count: number, proofsPerKeyAndMinute: number) {
+  const values = new Map<string, string>();
+  const commands: string[] = [];
+  let ahead = 0;
+  const client: RedisClient = {
+    async call(name, args) {
+      commands.push(name);
+      const [key = '', value = ''] = name === 'EVAL' ? args.slice(2) : args;
+      if (name === 'GET') return values.get(key) ?? null;
+      if (name === 'SET') {
+        if (values.has(key)) return null;
+        values.set(key, value);
+        return 'OK';
+      }
+      const used = Number(values.get(key) ?? 0);
+      const granted = Math.max(0, Math.min(Number(args[4]), Number(value) - used));
+      values.set(key, `${used + granted}`);
+      return granted;
+    },
+  };
+  const now = (): number => 1_800_000_000_000 + ahead;
+  const make = () => createRedisStores({ client, now, replay: { proofsPerKeyAndMinute } }).replay;
+  return {
+    replay: Array.from({ length: count }, make),
+    commands,
+    advance: (milliseconds: number) => {
+      ahead += milliseconds;
+    },
+  };
 }
 
 const replying = (reply: unknown): RedisClient => ({ call: async () => reply });
@@ -63,6 +96,11 @@ describe('a command', () => {
   it.each([
     ['OOM command not allowed when used memory > maxmemory', 'full', 'Redis has no memory left'],
     ['READONLY You cannot write against a read only replica.', 'unavailable', 'Redis failed (READONLY)'],
+    [
+      `ERR Error running script (call to f_1): @user_script:5: -OOM command not allowed`,
+      'full',
+      'Redis has no memory left',
+    ],
     ['CLUSTERDOWN Hash slot not served', 'unavailable', 'Redis failed (CLUSTERDOWN)'],
     [`Unexpected reply to SET ${canary}`, 'unavailable', 'Redis failed (no answer)'],
     [`${canary} is not a command`, 'unavailable', 'Redis failed (no answer)'],
@@ -156,6 +194,76 @@ describe('the replay store', () => {
     }
   });
 
+  it('records no more proofs of one key in a minute than it may, and those of others all the same', async () => {
+    const { replay, advance } = createCountingInstances(1, 256);
+    const record = (jti: string, jkt = 'a'): unknown => replay[0]?.record({ ...proof, jkt, jti });
+    const answers: unknown[] = [];
+    for (let at = 0; at < 300; at++) answers.push(await record(`${at}`));
+    expect(answers).toEqual([...Array(257).fill('recorded'), ...Array(43).fill('full')]);
+    expect(await record('first', 'b')).toBe('recorded');
+    advance(60_000);
+    expect(await record('later')).toBe('recorded');
+  });
+
+  it('counts the proofs of one key at all instances together, also when they come at once', async () => {
+    const count = 8;
+    const limit = 2560;
+    const { replay, commands } = createCountingInstances(count, limit);
+    const answers = await Promise.all(
+      Array.from({ length: 2 * limit }, async (_, at) =>
+        replay[at % count]?.record({ ...proof, jti: `${at}` }),
+      ),
+    );
+    // Each may record a 256th beyond it.
+    expect(answers.filter((answer) => answer === 'recorded')).toHaveLength(limit + (count * limit) / 256);
+    expect(commands.filter((name) => name === 'EVAL').length).toBeLessThanOrEqual(256 + count);
+  });
+
+  it('a proof that is sent again and again uses nothing of its key up', async () => {
+    const { replay } = createCountingInstances(1, 256);
+    const record = (jti: string): unknown => replay[0]?.record({ ...proof, jti });
+    await record('stolen');
+    for (let at = 0; at < 1000; at++) expect(await record('stolen')).toBe('replayed');
+    for (let at = 0; at < 256; at++) expect(await record(`${at}`)).toBe('recorded');
+    expect(await record('one more')).toBe('full');
+  });
+
+  it('a part of the quota that is granted too late is not lost', async () => {
+    const { client, commands } = waitingClient();
+    const { replay } = createRedisStores({ client, timeoutMs: 100, replay: { proofsPerKeyAndMinute: 512 } });
+    const record = async (jti: string): Promise<unknown> => {
+      const answer = Promise.resolve(replay.record({ ...proof, jti })).catch(({ code }) => code);
+      await vi.advanceTimersByTimeAsync(0);
+      return answer;
+    };
+    for (const jti of ['a', 'b']) {
+      const answer = record(jti);
+      await vi.advanceTimersByTimeAsync(0);
+      commands.at(-1)?.answer('OK');
+      expect(await answer).toBe('recorded');
+    }
+    const late = record('c');
+    await vi.advanceTimersByTimeAsync(100);
+    expect(await late).toBe('timeout');
+    expect(commands.at(-1)?.args[0]).toBe('EVAL');
+    commands.at(-1)?.answer(2);
+    await vi.advanceTimersByTimeAsync(0);
+    const next = record('d');
+    await vi.advanceTimersByTimeAsync(0);
+    expect(commands.at(-1)?.args[0]).toBe('SET');
+    commands.at(-1)?.answer('OK');
+    expect(await next).toBe('recorded');
+  });
+
+  it('where it remembers locally accepts none that it has no room to remember', async () => {
+    const { client, commands } = waitingClient();
+    const shared = createRedisStores({ client }).replay;
+    const local = { record: async () => 'full' as const };
+    const store = withLocalFallback(shared, Date.now, local);
+    expect(await store.record(proof)).toBe('full');
+    expect(commands).toEqual([]);
+  });
+
   it('asks a Redis that is away only now and then, where it remembers locally', async () => {
     let asked = 0;
     const client: RedisClient = {
@@ -179,6 +287,7 @@ describe('options', () => {
   const client = replying('OK');
   it.each([
     [{}, 'createRedisStores: client must be a client of ioredis, iovalkey or node-redis; got undefined'],
+    [{ client: class Redis {} }, 'client must be a client of ioredis, iovalkey or node-redis; got a'],
     [
       { client: `redis://user:${canary}@host` },
       'client must be a client of ioredis, iovalkey or node-redis; got a text',
@@ -210,5 +319,21 @@ describe('options', () => {
     await expect(tokens.lease('a', 1000)).rejects.toThrow(RedisFailure);
     const failure = { code: 'unavailable', message: 'Redis failed (LOADING)' };
     expect(told).toEqual(['replay', 'introspection', 'tokens'].map((store) => ({ store, ...failure })));
+  });
+
+  it('a listener that fails later disturbs nobody', async () => {
+    const unhandled = vi.fn();
+    process.on('unhandledRejection', unhandled);
+    const { introspection } = createRedisStores({
+      client: failing('LOADING'),
+      onFailure: async () => {
+        throw new Error('a listener that throws');
+      },
+    });
+    await expect(introspection.get('a')).rejects.toThrow(RedisFailure);
+    vi.useRealTimers();
+    await new Promise(setImmediate);
+    process.off('unhandledRejection', unhandled);
+    expect(unhandled).not.toHaveBeenCalled();
   });
 });

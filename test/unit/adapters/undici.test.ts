@@ -1,4 +1,5 @@
 /** What only undici knows; what calls do in general is in test/contract/outbound.test.ts. */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Agent, Client, type Dispatcher, interceptors, MockAgent, Pool } from 'undici';
@@ -76,6 +77,38 @@ describe('options', () => {
     expect(() => authInterceptor(options)).toThrow(TypeError);
     expect(() => authInterceptor(options)).toThrow(`authInterceptor: ${message.trim()}`);
   });
+});
+
+it('what follows a 401 is sent in the context of its call, whoever opened the connection', async () => {
+  const flow = new AsyncLocalStorage<string>();
+  const sent: string[] = [];
+  let refusals = 0;
+  const handle: Handler = (request, response) => {
+    const isRefused = request.url === '/second' && refusals++ === 0;
+    if (isRefused) sendJson(response, {}, 401, { ...invalidToken, 'content-length': '2' });
+    else echo(request, response);
+  };
+  const { service, auth } = await createBench(handle, {
+    onEvent: ({ type }) => type === 'token.requested' && sent.push(`token in ${flow.getStore()}`),
+  });
+  const observed: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (options, handler) => {
+    sent.push(`${options.path} in ${flow.getStore()}`);
+    return dispatch(options, handler);
+  };
+  const client = ending(new Client(service.origin)).compose(observed, auth);
+  const call = (path: string) =>
+    flow.run(path, async () =>
+      (await client.request({ origin: service.origin, path, method: 'GET' })).body.json(),
+    );
+  await call('/first');
+  await call('/second');
+  expect(sent).toEqual([
+    'token in /first',
+    '/first in /first',
+    '/second in /second',
+    'token in /second',
+    '/second in /second',
+  ]);
 });
 
 describe('where requests go', () => {

@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { createJournal } from '../../../src/cli/issuer/journal.ts';
+import { createJournal } from '../../../src/cli/journal.ts';
 import { createOutput } from '../../../src/cli/output.ts';
 import { buildProgram, type Program, type RunningIssuer, serve, type TestServer } from './harness.ts';
 

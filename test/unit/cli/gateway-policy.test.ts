@@ -49,6 +49,9 @@ describe('the route that covers a request', () => {
     ['api.example', '/orders', 'POST', 2],
     ['api.example', '/orders/7', 'DELETE', 'method_not_covered'],
     ['api.example', '/orders/7', 'get', 'method_not_covered'],
+    // Some services take it for GET, which has a route of its own.
+    ['api.example', '/orders/archive/2020', 'get', 'method_not_covered'],
+    ['api.example', '/else', 'delete', 'method_not_covered'],
     ['api.example', '/orders/export', 'DELETE', 3],
     ['api.example', '/orders/export/7', 'GET', 1],
     ['api.example', '/orders/export/', 'GET', 'ambiguous_path'],
@@ -132,6 +135,7 @@ describe('mistakes of the policy file', () => {
     [{ trustProxy: [] }, 'trustProxy must be'],
     [{ trustProxy: ['everybody'] }, 'trustProxy must be IP addresses'],
     [{ trustproxy: ['127.0.0.1'] }, 'did you mean trustProxy?'],
+    [{ verifier: null }, 'verifier must be an object; got null'],
     [{ clientCertificateHeader: 'a b' }, 'clientCertificateHeader must be the name of a header'],
     [{ verifier: { ...base.verifier, scope: 'a' } }, 'unknown option scope in verifier'],
     [
@@ -153,6 +157,20 @@ describe('mistakes of the policy file', () => {
 
   it.each(['', '{', '[]', 'null', '{"verifier": {"issuer": {"secret": "hush"}}'])('the text %j', (text) => {
     expect(() => createPolicy(text, surroundings, undefined)).toThrow(/^policy file: the whole must be/);
+  });
+
+  it.each([
+    ['"verifier": {}, "verifier": { "issuer": "https://idp.example" }', 'the whole'],
+    ['"routes": [{ "path": "/a", "scope": "admin", "scope": "a" }]', 'routes[0]'],
+    [
+      '"routes": [{ "path": "/a" }, { "path": "/a", "clients": { "b": ["}{"], "\\u0062": [] } }]',
+      'routes[1].clients',
+    ],
+    ['"routes": [{ "path": "\\"", "p\\u0061th": "/a" }]', 'routes[0]'],
+  ])('a member that is there twice, of which a reader may take either: %s', (text, where) => {
+    const make = () => createPolicy(`{ "trustProxy": ["::1"], ${text} }`, surroundings, undefined);
+    expect(make).toThrow(new RegExp(`^policy file: ${where.replace(/[[\].]/g, '\\$&')} has `));
+    expect(make).toThrow(/ twice \(npx service-auth explain options_conflict\)$/);
   });
 
   it('an issuer of the flag takes no place in the file', () => {

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { buildOverlay, exampleDirectory, type Manifest } from '../../helpers/kubernetes-manifests.ts';
+import { allowedConnections } from '../../helpers/kubernetes-network.ts';
 import {
   type Container,
   containerOf,
@@ -155,6 +156,40 @@ describe.each(overlays)('in the overlay %s', (overlay) => {
     expect(new Set(denied.map(({ metadata }) => metadata.namespace))).toEqual(
       new Set(workloads.map(({ metadata }) => metadata.namespace)),
     );
+    for (const policy of denied) {
+      const { spec } = policy as Selecting;
+      expect(spec).toEqual({ podSelector: {}, policyTypes: ['Ingress', 'Egress'] });
+    }
+  });
+
+  it('pods may talk to those that the flow needs, and to no others', () => {
+    const toDatabase = workloads.some(({ metadata }) => metadata.name === 'postgres');
+    expect([...allowedConnections(manifests)].sort()).toEqual([
+      'billing -> issuer',
+      'billing -> orders',
+      ...(toDatabase ? ['issuer -> postgres'] : []),
+      'orders -> issuer',
+    ]);
+  });
+
+  it('one pod of each may always be taken away, and no number of pods is set in two places', () => {
+    const scaled = new Map(
+      manifests
+        .filter(({ kind }) => kind === 'HorizontalPodAutoscaler')
+        .map((scaler) => [scaler.metadata.name, (scaler as Scaler).spec.minReplicas]),
+    );
+    const budgets = manifests.filter(({ kind }) => kind === 'PodDisruptionBudget');
+    const services = workloads.filter(({ kind }) => kind === 'Deployment');
+    expect(budgets.map(({ metadata }) => metadata.name).sort()).toEqual(
+      services.map(({ metadata }) => metadata.name).sort(),
+    );
+    for (const budget of budgets) {
+      const { name } = budget.metadata;
+      const { replicas } = findWorkload(manifests, name).spec;
+      const least = scaled.get(name);
+      expect([name, replicas === undefined]).toEqual([name, least !== undefined]);
+      expect(least ?? replicas).toBeGreaterThan((budget as Budget).spec.minAvailable);
+    }
   });
 
   it('all speak of one issuer, one audience and one account', () => {
@@ -199,6 +234,14 @@ describe.each(overlays)('in the overlay %s', (overlay) => {
     }
   });
 });
+
+interface Scaler extends Manifest {
+  readonly spec: { readonly minReplicas: number };
+}
+
+interface Budget extends Manifest {
+  readonly spec: { readonly minAvailable: number };
+}
 
 interface Seed {
   readonly resources: readonly { readonly resource: string }[];

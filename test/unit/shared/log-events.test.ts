@@ -123,3 +123,19 @@ describe('mistakes', () => {
     expect(() => logEvents(logger, options)).toThrow(`logEvents: ${option} must be`);
   });
 });
+
+it('whoever tries secrets at an issuer fills no log', () => {
+  const { lines, logger } = createLogger();
+  const log = logEvents(logger, { maxPerSecond: 3 });
+  const refused: ServiceAuthEvent = {
+    type: 'issuer.client_refused',
+    at,
+    clientId: 'billing',
+    presented: 'secret',
+    reason: 'wrong_secret',
+  };
+  for (let count = 0; count < 100; count++) log({ ...refused });
+  expect(lines.map(([level, , text]) => [level, text])).toEqual(
+    Array.from({ length: 3 }, () => ['warn', 'issuer.client_refused']),
+  );
+});

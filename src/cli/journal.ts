@@ -1,7 +1,8 @@
-/** What a running issuer says: lines of JSON, or words for people. */
-import { createEventLog, type EventListener } from '../../issuer/index.ts';
-import { oneOf } from '../command.ts';
-import { harmless, jsonOnTerminal, jsonText } from '../output.ts';
+/** What a running issuer or gateway says: lines of JSON, or words for people. */
+import { createEventLog, type EventListener } from '../issuer/index.ts';
+import { logLevels } from '../shared/limited-log.ts';
+import { oneOf } from './command.ts';
+import { harmless, jsonOnTerminal, jsonText } from './output.ts';
 
 export interface Journal {
   readonly onEvent: EventListener;
@@ -15,8 +16,6 @@ export interface Journal {
   flush(): void;
 }
 
-const levels = ['debug', 'info', 'warn', 'error'] as const;
-
 /** With `json` all goes to standard output; otherwise text goes there, and logs go to standard error. */
 export function createJournal(json: boolean, logLevel: string | undefined): Journal {
   let kept: (() => void)[] | undefined = [];
@@ -29,7 +28,7 @@ export function createJournal(json: boolean, logLevel: string | undefined): Jour
     kept = undefined;
   };
   const print = json ? console.log : console.error;
-  const level = oneOf('log-level', logLevel, levels) ?? 'info';
+  const level = oneOf('log-level', logLevel, logLevels) ?? 'info';
   const line = (lineLevel: 'info' | 'warn', event: string, members: object): void =>
     console.log(jsonText({ time: new Date().toISOString(), level: lineLevel, event, ...members }));
   return {
