@@ -24,6 +24,10 @@ export default defineConfig({
   clean: true,
   // Stack traces keep their names, and the documents can come along in less than 300 kB.
   minifyWhitespace: true,
+  // Node prints the whole line of an error that nobody catches; a pipe cuts a very long one, and the error with it.
+  esbuildOptions(options) {
+    options.lineLimit = 160;
+  },
   // Built-in names such as node:crypto keep their prefix: Workers and Deno know no other spelling.
   removeNodeProtocol: false,
   dts: { compilerOptions: { ignoreDeprecations: '6.0' } },

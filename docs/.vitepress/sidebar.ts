@@ -26,13 +26,35 @@ const plan: readonly Plan[] = [
     text: 'Getting started',
     files: [
       ['README.md', 'Overview'],
+      ['docs/start/express.md', 'Express'],
+      ['docs/start/fastify.md', 'Fastify'],
+      ['docs/start/hono.md', 'Hono'],
+      ['docs/start/koa.md', 'Koa'],
       ['docs/nest.md', 'NestJS'],
+      ['docs/start/next.md', 'Next route handlers'],
+      ['docs/start/bun-deno.md', 'Bun and Deno'],
+      ['docs/start/workers.md', 'Cloudflare Workers'],
+      ['docs/start/web.md', 'Web-standard handlers'],
+      ['docs/start/callers.md', 'Calling with a token'],
       ['docs/runtimes.md', 'Runtimes'],
       ['examples/README.md', 'Examples'],
     ],
     folder: 'start',
   },
-  { text: 'Concepts', files: [], folder: 'concepts' },
+  {
+    text: 'Concepts',
+    files: [
+      ['docs/concepts/tokens-and-services.md'],
+      ['docs/concepts/verification.md'],
+      ['docs/concepts/outcomes.md'],
+      ['docs/concepts/token-cache.md', 'The token cache'],
+      ['docs/concepts/outages.md'],
+      ['docs/concepts/dpop.md', 'Bound tokens'],
+      ['docs/concepts/delegation.md'],
+      ['docs/concepts/revocation.md'],
+    ],
+    folder: 'concepts',
+  },
   {
     text: 'Protect and call',
     files: [
@@ -53,7 +75,8 @@ const plan: readonly Plan[] = [
   {
     text: 'Security',
     files: [
-      ['SECURITY.md', 'What is checked'],
+      ['SECURITY.md', 'In short, and reporting'],
+      ['docs/security/model.md'],
       ['docs/reasons.md', 'Reasons'],
       ['docs/errors.md', 'Errors and their codes'],
       ['docs/faults.md', 'Faults'],
@@ -63,6 +86,9 @@ const plan: readonly Plan[] = [
   {
     text: 'Operations',
     files: [
+      ['docs/operations/production-checklist.md'],
+      ['docs/operations/key-rotation.md'],
+      ['docs/operations/incident-guide.md'],
       ['docs/redis.md', 'Redis'],
       ['docs/kubernetes.md', 'Kubernetes'],
       ['docs/observability.md', 'Observability'],

@@ -14,6 +14,8 @@ export interface Snippet {
   readonly language: string;
   /** What stands after the language, such as `before`. */
   readonly mark: string;
+  /** What a shell fence calls it, such as `app.mjs`: other programs of the document import it by that name. */
+  readonly name?: string;
   readonly code: string;
 }
 
@@ -64,12 +66,13 @@ export function snippetsOf(file: string, text: string): readonly Snippet[] {
 
 function programsIn({ file, line, language, code }: Snippet): readonly Snippet[] {
   if (language !== 'sh') return [];
-  return [...code.matchAll(/cat > \S+\.(mjs|js|ts) <<'EOF'\n([\s\S]*?)^EOF$/gm)].map(
-    ({ 1: ending = '', 2: program = '', index }) => ({
+  return [...code.matchAll(/cat > (\S+)\.(mjs|js|ts) <<'EOF'\n([\s\S]*?)^EOF$/gm)].map(
+    ({ 1: name = '', 2: ending = '', 3: program = '', index }) => ({
       file,
       line: line + lineAt(code, index),
       language: ending,
       mark: '',
+      name: `${name}.${ending}`,
       code: program,
     }),
   );

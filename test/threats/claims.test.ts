@@ -74,6 +74,7 @@ describe('threat 10: no regular expression is ever run on token content', () => 
 
   /** Options are judged by expressions at creation; these files hold nothing else that does. */
   const onlyOptions = [
+    'issuer-hints.ts',
     'options.ts',
     'policy.ts',
     'challenge.ts',

@@ -1,6 +1,6 @@
 /** All code of the documents and doc comments compiles against the package as it is built. */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'tsup';
 import ts from 'typescript';
@@ -43,11 +43,14 @@ const others = [
   'toml',
 ];
 
-const program = new Map(
-  fences
-    .filter((fence) => isCompiled(fence) && !isBefore(fence))
-    .map((fence, at) => [join(root, 'test/types', `snippet-${at}${compiled[fence.language]}`), fence]),
-);
+/** Programs of one document stand in one folder, under the names by which they import each other. */
+const pathOf = ({ file, language, name }: Snippet, at: number): string =>
+  name === undefined
+    ? join(root, 'test/types', `snippet-${at}${compiled[language]}`)
+    : join(root, 'test/types', `of-${file.replaceAll(/\W/g, '-')}`, name);
+
+const programs = fences.filter((fence) => isCompiled(fence) && !isBefore(fence));
+const program = new Map(programs.map((fence, at) => [pathOf(fence, at), fence]));
 
 let surface = '';
 
@@ -96,6 +99,9 @@ function compile(): readonly ts.Diagnostic[] {
   };
   const host = ts.createCompilerHost(options);
   const { fileExists, readFile, getSourceFile } = host;
+  const folders = new Set([...program.keys()].map((name) => dirname(name)));
+  const directoryExists = host.directoryExists ?? (() => true);
+  host.directoryExists = (name) => folders.has(name) || directoryExists(name);
   host.fileExists = (name) => program.has(name) || fileExists(name);
   host.readFile = (name) => program.get(name)?.code ?? readFile(name);
   host.getSourceFile = (name, language) => {
@@ -125,6 +131,8 @@ function describeDiagnostic({ file, start = 0, messageText }: ts.Diagnostic): st
 
 it('all of it compiles', () => {
   expect(program.size).toBeGreaterThan(90);
+  // Of two programs of one name in a document, one would not be looked at.
+  expect(program.size).toBe(programs.length);
   expect(compile().map(describeDiagnostic)).toEqual([]);
 }, 120_000);
 
