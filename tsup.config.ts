@@ -22,7 +22,7 @@ export default defineConfig({
   external: [/^node:/],
   splitting: true,
   clean: true,
-  // Stack traces keep their names, and the documents can come along in less than 300 kB.
+  // The package stays below 300 kB with documents; stack traces keep their names.
   minifyWhitespace: true,
   // Node prints the whole line of an error that nobody catches; a pipe cuts a very long one, and the error with it.
   esbuildOptions(options) {
