@@ -22,12 +22,6 @@ export default defineConfig({
   external: [/^node:/],
   splitting: true,
   clean: true,
-  // The package stays below 300 kB with documents; stack traces keep their names.
-  minifyWhitespace: true,
-  // Node prints the whole line of an error that nobody catches; a pipe cuts a very long one, and the error with it.
-  esbuildOptions(options) {
-    options.lineLimit = 160;
-  },
   // Built-in names such as node:crypto keep their prefix: Workers and Deno know no other spelling.
   removeNodeProtocol: false,
   dts: { compilerOptions: { ignoreDeprecations: '6.0' } },

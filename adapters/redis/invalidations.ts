@@ -237,25 +237,13 @@ function resolve(options: RedisInvalidationsOptions) {
     key: keyNames(namespace, 'invalidations')('all'),
     channel: keyNames(namespace, 'invalidations')('told'),
     secret: readSecret(check, given.secret),
-    keepSeconds: whole(check, 'keepSeconds', given.keepSeconds ?? 86_400, 1, 366 * 86_400, 'seconds'),
-    maxEntries: whole(check, 'maxEntries', given.maxEntries ?? 50_000, 1, 90_000, 'entries'),
+    keepSeconds: check.wholeNumber('keepSeconds', given.keepSeconds ?? 86_400, 1, 366 * 86_400, 'seconds'),
+    maxEntries: check.wholeNumber('maxEntries', given.maxEntries ?? 50_000, 1, 90_000, 'entries'),
     syncSeconds: check.number('syncSeconds', given.syncSeconds ?? 5, 0.05, 3600, 'seconds'),
     timeoutMs: check.number('timeoutMs', given.timeoutMs ?? 500, 1, 60_000, 'milliseconds'),
     now: check.function('now', given.now) ?? Date.now,
     emit: (event: RedisInvalidationEvent): void => tell(listener, event),
   };
-}
-
-function whole(
-  check: OptionChecker,
-  option: string,
-  value: unknown,
-  least: number,
-  most: number,
-  unit: string,
-): number {
-  const number = check.number(option, value, least, most, unit);
-  return Number.isInteger(number) ? number : check.fail(option, `a whole number of ${unit}`, number);
 }
 
 function ignore(): void {}

@@ -84,7 +84,8 @@ export function createTestClients(
     for (const clientId of unsettled) {
       const service = others.get(clientId);
       if (service !== undefined) await register(clientId, service);
-      unsettled.delete(clientId);
+      // What was wished meanwhile is for the next turn.
+      if (others.get(clientId) === service) unsettled.delete(clientId);
     }
   }
 

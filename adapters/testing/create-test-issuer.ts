@@ -5,7 +5,7 @@ import { OptionChecker } from '../../src/shared/options.ts';
 import { createTestClients } from './clients.ts';
 import { createTestClock } from './clock.ts';
 import { createFaultScript } from './faults.ts';
-import { replaceGlobalFetch } from './global-fetch.ts';
+import { type ReplacedFetch, replaceGlobalFetch } from './global-fetch.ts';
 import { createLedger } from './ledger.ts';
 import { createMint } from './mint.ts';
 import { createNetwork, readServices } from './network.ts';
@@ -63,8 +63,17 @@ export function createTestIssuer(options: TestIssuerOptions = {}): TestIssuer {
   const mint = createMint(context, clients, audience);
   const wiring = createWiring({ issuer: issuer.issuer, audience, clients, fetch, now: clock.now });
 
+  const replaced: ReplacedFetch[] = [];
+
+  function replace(): ReplacedFetch {
+    const one = replaceGlobalFetch((before) => network.fetch(otherFetch ?? before));
+    replaced.push(one);
+    return one;
+  }
+
   async function close(): Promise<void> {
     faults.clear();
+    for (const one of replaced) one.restore();
     await issuer.close();
   }
 
@@ -77,7 +86,7 @@ export function createTestIssuer(options: TestIssuerOptions = {}): TestIssuer {
     revoke: createRevocation(context, clients.settle),
     ...wiring,
     fetch,
-    replaceGlobalFetch: () => replaceGlobalFetch((before) => network.fetch(otherFetch ?? before)),
+    replaceGlobalFetch: replace,
     now: clock.now,
     advance: clock.advance,
     fail: (endpoint, fault, times = 1) => faults.add(endpoint, fault, times),

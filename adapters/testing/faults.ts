@@ -1,6 +1,7 @@
 /** Faults of an issuer by script: which endpoint fails, how, and how often. */
 import type { OptionChecker } from '../../src/shared/options.ts';
 import { endpoints, type SeenEndpoint, type TestEndpoint } from './endpoints.ts';
+import { untilAborted } from './until-aborted.ts';
 
 const words = ['connection_error', 'hang', 'malformed', 'server_error', 'use_dpop_nonce'] as const;
 
@@ -25,13 +26,14 @@ export interface ScriptedAnswer {
  * - `malformed`: an answer that is not JSON.
  * - `server_error`: 500 with a page of HTML.
  * - `use_dpop_nonce`: 400 and a new nonce for the next proof (RFC 9449 section 8).
- * - an object: that answer; or with `delayMs` the issuer's own, that many milliseconds of real time later.
+ * - an object: that answer; or with `delayMs` the issuer's own, that many milliseconds of real time
+ *   later, or as soon as the fault is ended.
  * - a function: whatever it answers.
  */
 export type EndpointFault =
   | (typeof words)[number]
-  | ScriptedAnswer
-  | { readonly delayMs: number }
+  | (ScriptedAnswer & { readonly delayMs?: never })
+  | { readonly delayMs: number; readonly status?: never }
   | ((request: Request) => Response | Promise<Response>);
 
 /** A fault that was scripted. */
@@ -40,7 +42,7 @@ export interface ScriptedFault {
   readonly hits: number;
   /** Resolves as soon as a request meets it, at once if one has. */
   readonly hit: Promise<void>;
-  /** Lets later requests through, and the issuer answer those that hang. */
+  /** Lets later requests through, and the issuer answer those that wait. */
   end(): void;
   [Symbol.dispose](): void;
 }
@@ -154,14 +156,14 @@ async function answerOf(
   if (typeof fault === 'function') return fault(request);
   if (typeof fault === 'object') {
     if (!('delayMs' in fault)) return scriptedAnswer(fault);
-    await untilAborted(request, new Promise((resolve) => setTimeout(resolve, fault.delayMs)));
+    await delay(fault.delayMs, ended, request.signal);
     return undefined;
   }
   switch (fault) {
     case 'connection_error':
       throw connectionError();
     case 'hang':
-      await untilAborted(request, ended);
+      await untilAborted(request.signal, ended);
       return undefined;
     case 'malformed':
       return new Response('{"access_token": "cut o', { headers: { 'content-type': 'application/json' } });
@@ -200,17 +202,16 @@ function connectionError(): TypeError {
   return new TypeError('fetch failed', { cause });
 }
 
-async function untilAborted({ signal }: Request, done: Promise<unknown>): Promise<void> {
-  signal.throwIfAborted();
-  let give: () => void = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    give = () => reject(signal.reason);
+/** Neither a fault that was ended nor a client that gave up leaves a timer behind. */
+async function delay(ms: number, ended: Promise<void>, signal: AbortSignal): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const elapsed = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
   });
-  signal.addEventListener('abort', give);
   try {
-    await Promise.race([done, aborted]);
+    await untilAborted(signal, Promise.race([elapsed, ended]));
   } finally {
-    signal.removeEventListener('abort', give);
+    clearTimeout(timer);
   }
 }
 

@@ -5,6 +5,7 @@ import type { OptionChecker } from '../../src/shared/options.ts';
 import { endpointOf } from './endpoints.ts';
 import type { FaultScript } from './faults.ts';
 import type { Ledger } from './ledger.ts';
+import { untilAborted } from './until-aborted.ts';
 
 /** What answers the calls of a service: a web handler, or an app with one, such as that of Hono. */
 export type TestService =
@@ -58,10 +59,11 @@ export function createNetwork({ issuer, ledger, faults, services, settle }: Netw
   const fetch: Network['fetch'] = (otherFetch) => async (input, init) => {
     const url = input instanceof Request ? input.url : String(input);
     const { origin } = new URL(url);
-    init?.signal?.throwIfAborted();
-    if (origin === issuerOrigin) return askIssuer(new Request(input, init));
+    const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined);
+    signal?.throwIfAborted();
+    if (origin === issuerOrigin) return untilAborted(signal, askIssuer(new Request(input, init)));
     const service = services.get(origin);
-    if (service !== undefined) return askService(service, new Request(input, init));
+    if (service !== undefined) return untilAborted(signal, askService(service, new Request(input, init)));
     if (otherFetch !== undefined) return otherFetch(input, init);
     throw nobodyAnswers(origin, [issuerOrigin, ...services.keys()]);
   };

@@ -70,7 +70,7 @@ export interface TestIssuer {
    */
   rotateKeys(options?: RotationOptions): Promise<SigningKeyInfo | undefined>;
 
-  /** Ends all faults, and answers 503 from now on. */
+  /** Ends all faults, puts back the global fetch, and answers 503 from now on. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }

@@ -31,6 +31,8 @@ interface Forgery extends TokenFaultOutcome {
 }
 
 const HOUR = 3600;
+/** Where the presets of verifiers read scopes. */
+const scopeClaims = ['scope', 'scp', 'scopes', 'permissions', 'roles'];
 
 /** A change of claims; one that is undefined is left out of the token. */
 const claims =
@@ -101,7 +103,12 @@ const forgeries = {
     reason: 'malformed_token',
     spoil: (token) => token.slice(0, token.lastIndexOf('.')),
   },
-  missing_scope: { status: 403, reason: 'insufficient_scope', change: claims(() => ({ scope: undefined })) },
+  /** Nor in any other claim that scopes may stand in. */
+  missing_scope: {
+    status: 403,
+    reason: 'insufficient_scope',
+    change: claims(() => Object.fromEntries(scopeClaims.map((name) => [name, undefined]))),
+  },
 } as const satisfies Readonly<Record<string, Forgery>>;
 
 /** What may be wrong with a token. */

@@ -23,8 +23,9 @@ export interface TestClientOptions
 }
 
 /** Options that are ready for `createTokenClient` and `createAuthedFetch`. */
-export type ReadyClientOptions = TestClientOptions &
-  Required<Pick<AuthedFetchOptions, 'issuer' | 'clientId' | 'fetch' | 'now'>>;
+export type ReadyClientOptions = TestClientOptions & {
+  readonly [Member in 'issuer' | 'clientId' | 'fetch' | 'now']: NonNullable<AuthedFetchOptions[Member]>;
+};
 
 /** What the variables of the environment are to say. */
 export interface TestEnvironmentOptions {

@@ -15,6 +15,11 @@ const START_MS = 60_000;
 const STOP_MS = 5000;
 const running = new Set<ChildProcess>();
 const heard: string[] = [];
+
+// However this process ends: nobody else knows of groups of their own.
+process.once('exit', () => {
+  for (const { pid } of running) if (pid !== undefined) signalGroup(pid, 'SIGKILL');
+});
 const addressIn = /https?:\/\/127\.0\.0\.1:\d+|"port":(\d+)/;
 
 /** A file of this folder, by the Node that runs this one. */

@@ -26,12 +26,15 @@ export function createStage(check: boolean): Stage {
     for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
     await stopPrograms();
   };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      resolve();
-      if (check) void end().finally(() => process.exit(1));
-    });
-  }
+  let isAsked = false;
+  const stop = (): void => {
+    // npm passes on what the terminal has sent already, and whoever is impatient asks again.
+    if (isAsked) return;
+    isAsked = true;
+    resolve();
+    if (check) void end().finally(() => process.exit(1));
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
   return {
     check,
     step,

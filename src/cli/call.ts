@@ -8,13 +8,13 @@ import {
 import { networkError } from '../shared/http.ts';
 import { readBounded } from '../shared/transport.ts';
 import {
-  type ClientFlagValues,
+  audienceFlagHelp,
   clientEnvironmentHelp,
   clientFlags,
   clientFlagsHelp,
   tokenClientOptions,
 } from './client-flags.ts';
-import { asUsage, defineCommand } from './command.ts';
+import { asUsage, defineCommand, type FlagValues } from './command.ts';
 import { UsageError } from './errors.ts';
 import { exitCodes } from './exit-codes.ts';
 import { harmless, type Output } from './output.ts';
@@ -33,6 +33,7 @@ Calls a URL with an access token and prints the body of the answer.
       --allow-insecure      let it go over plain http to another machine
       --on-behalf-of <from> exchange a token (RFC 8693): - (standard input), @FILE or env:NAME
 ${clientFlagsHelp}
+${audienceFlagHelp}
   --json                    print one JSON document: status, headers and body
   -h, --help                show this
 
@@ -52,6 +53,7 @@ Exit codes:
 
 const flags = {
   ...clientFlags,
+  audience: { type: 'string' },
   request: { type: 'string', short: 'X' },
   header: { type: 'string', short: 'H', multiple: true },
   data: { type: 'string', short: 'd' },
@@ -94,11 +96,12 @@ function readUrl(text: string): URL {
   throw new UsageError('the URL must be an http or https URL');
 }
 
-/** Where `targets` are given the library leaves the environment's scope and resource alone; here they are meant. */
-async function clientOptions(values: ClientFlagValues) {
+/** Where `targets` are given the library leaves alone what the environment says of tokens; here that is meant. */
+async function clientOptions(values: FlagValues<typeof flags>) {
   const scope = variable('SERVICE_AUTH_SCOPE');
   const resource = variable('SERVICE_AUTH_RESOURCE')?.split(/\s+/);
-  const { fetch: _, ...given } = await tokenClientOptions(values);
+  const audience = values.audience ?? variable('SERVICE_AUTH_TOKEN_AUDIENCE');
+  const { fetch: _, ...given } = await tokenClientOptions(values, audience);
   return { ...(scope !== undefined && { scope }), ...(resource !== undefined && { resource }), ...given };
 }
 

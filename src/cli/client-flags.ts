@@ -33,13 +33,19 @@ export const clientFlagsHelp = `  --issuer <url>            the issuer (default 
   --resource <uri>          whom the token is for; may be repeated (default SERVICE_AUTH_RESOURCE)
   --dpop                    bind the token to a key that is made for this one command (RFC 9449)`;
 
+/** What `--audience` of `token` and `call` is; of `doctor` that is the audience which tokens are held to. */
+export const audienceFlagHelp = `  --audience <name>         the audience parameter of Auth0 and Hydra (default SERVICE_AUTH_TOKEN_AUDIENCE)`;
+
 export const clientEnvironmentHelp = `  SERVICE_AUTH_CLIENT_SECRET       the client's secret, or
   SERVICE_AUTH_CLIENT_SECRET_FILE  the file that holds it; secrets are never taken from flags`;
 
 export type ClientFlagValues = FlagValues<typeof clientFlags>;
 
-/** The options of a token client; what is not said here comes from the environment. */
-export async function tokenClientOptions(values: ClientFlagValues): Promise<TokenClientOptions> {
+/** The options of a token client that asks for this audience; what is not said here comes from the environment. */
+export async function tokenClientOptions(
+  values: ClientFlagValues,
+  audience: string | undefined,
+): Promise<TokenClientOptions> {
   const { issuer, scope, resource, dpop = false } = values;
   const clientId = values['client-id'];
   return {
@@ -47,6 +53,7 @@ export async function tokenClientOptions(values: ClientFlagValues): Promise<Toke
     ...(clientId !== undefined && { clientId }),
     ...(scope !== undefined && { scope: scope.join(' ') }),
     ...(resource !== undefined && { resource }),
+    ...(audience !== undefined && { audience }),
     ...(dpop && { dpop }),
     ...(await clientAuthOption(values)),
   };

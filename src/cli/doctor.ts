@@ -1,6 +1,7 @@
 import { isSecureUrl } from '../shared/http.ts';
-import { type ClientFlagValues, clientFlags, clientFlagsHelp, tokenClientOptions } from './client-flags.ts';
-import { asUsage, defineCommand, wholeNumber } from './command.ts';
+import { claimsFlagHelp, claimsOption } from './claims-flag.ts';
+import { clientFlags, clientFlagsHelp, tokenClientOptions } from './client-flags.ts';
+import { asUsage, defineCommand, type FlagValues, wholeNumber } from './command.ts';
 import { examineCredentials } from './doctor/credentials.ts';
 import { examineDiscovery } from './doctor/discovery.ts';
 import type { Examination, Findings } from './doctor/examination.ts';
@@ -21,7 +22,9 @@ Finds out why tokens are not given, or not accepted: looks at the issuer, its ke
 with the client of the environment and verifies it, introspects a made-up token, and calls a service.
 
 ${clientFlagsHelp}
+  --token-audience <name>   the audience parameter of Auth0 and Hydra (default SERVICE_AUTH_TOKEN_AUDIENCE)
   --audience <uri>          for whom the token must be; may be repeated (default SERVICE_AUTH_AUDIENCE)
+${claimsFlagHelp}
   --url <url>               a protected route that takes GET: is called with a DPoP-bound token, which tells whether
                             the proxies on the way leave the URL as it is
   --replay-store <file>     a module that exports replayStore: is asked 50 times at once for one proof
@@ -37,6 +40,7 @@ Environment:
 Examples:
   service-auth doctor --issuer https://idp.example
   service-auth doctor --audience https://orders.example --url https://orders.example/orders
+  service-auth doctor --claims auth0 --token-audience https://orders.example --audience https://orders.example
 
 Exit codes:
   0  nothing failed; there may be warnings
@@ -46,7 +50,9 @@ Exit codes:
 
 const flags = {
   ...clientFlags,
+  'token-audience': { type: 'string' },
   audience: { type: 'string', multiple: true },
+  claims: { type: 'string' },
   url: { type: 'string' },
   'replay-store': { type: 'string' },
   'timeout-ms': { type: 'string' },
@@ -72,6 +78,7 @@ export const doctorCommand = defineCommand({
         audience: values.audience ?? variable('SERVICE_AUTH_AUDIENCE')?.split(/\s+/) ?? null,
         timeoutMs: wholeNumber('timeout-ms', values['timeout-ms']) ?? 5000,
         client: await readClient(values, issuer),
+        ...claimsOption(values.claims),
       };
       findings.push(...(await asUsage(() => examineIssuer(examination, url))));
     }
@@ -87,10 +94,10 @@ function readUrl(text: string | undefined): URL | undefined {
 }
 
 /** The client as the commands `token` and `call` have it; without one those checks are left out. */
-async function readClient(values: ClientFlagValues, issuer: string): Promise<Examination['client']> {
+async function readClient(values: FlagValues<typeof flags>, issuer: string): Promise<Examination['client']> {
   const clientId = values['client-id'] ?? variable('SERVICE_AUTH_CLIENT_ID');
   if (clientId === undefined) return undefined;
-  const options = await asUsage(() => tokenClientOptions(values));
+  const options = await asUsage(() => tokenClientOptions(values, values['token-audience']));
   return { ...options, issuer, clientId };
 }
 
@@ -105,7 +112,7 @@ async function examineIssuer(examination: Examination, url: URL | undefined): Pr
     ...findings,
     ...keys,
     ...(await examineCredentials(examination)),
-    ...(await examineIntrospection(examination, findIntrospectionClient())),
+    ...(await examineIntrospection(examination, found, findIntrospectionClient())),
     ...(url === undefined ? [] : await examineRoundTrip(url, examination)),
   ];
 }

@@ -1,4 +1,5 @@
 import type { IntrospectionOptions, Policy, TrustedIssuer } from '../index.ts';
+import { claimsFlagHelp, claimsOption } from './claims-flag.ts';
 import { asUsage, defineCommand, type FlagValues, wholeNumber } from './command.ts';
 import { UsageError } from './errors.ts';
 import { exitCodeHelp, exitCodes } from './exit-codes.ts';
@@ -18,6 +19,7 @@ the token is read from standard input, which keeps it out of the list of process
 
   --issuer <url>            whose token it is to be (default SERVICE_AUTH_ISSUER)
   --audience <uri>          for whom it is to be; may be repeated (default SERVICE_AUTH_AUDIENCE, else not checked)
+${claimsFlagHelp}
   --typ <typ>               the typ that it is to have, such as at+jwt (default any)
   --clock-tolerance-seconds <number>
                             (default 5)
@@ -47,6 +49,7 @@ ${exitCodeHelp}`;
 const flags = {
   issuer: { type: 'string' },
   audience: { type: 'string', multiple: true },
+  claims: { type: 'string' },
   typ: { type: 'string' },
   'clock-tolerance-seconds': { type: 'string' },
   introspect: { type: 'boolean', default: false },
@@ -92,7 +95,12 @@ async function readExpectations(
   const { certificate, policy } = values;
   const asksForOpaque = introspection !== undefined && decoded.kind === 'opaque';
   return {
-    issuer: { issuer, statusList: true, ...(asksForOpaque && { introspection }) },
+    issuer: {
+      issuer,
+      statusList: true,
+      ...claimsOption(values.claims),
+      ...(asksForOpaque && { introspection }),
+    },
     audience: values.audience ?? variable('SERVICE_AUTH_AUDIENCE')?.split(/\s+/) ?? null,
     typ: values.typ ?? 'any',
     clockToleranceSeconds: wholeNumber('clock-tolerance-seconds', values['clock-tolerance-seconds']),
@@ -121,8 +129,10 @@ async function readPolicy(path: string): Promise<Policy> {
 
 /** Asks for nothing but whether the token is active. */
 function onlyActive(expectations: Expectations, introspection: IntrospectionOptions): Expectations {
+  const { issuer: name, claims } = expectations.issuer;
   const issuer: TrustedIssuer = {
-    issuer: expectations.issuer.issuer,
+    issuer: name,
+    ...(claims !== undefined && { claims }),
     introspection: { ...introspection, tokens: 'all' },
   };
   return { ...expectations, issuer, audience: null, typ: 'any', policy: {} };

@@ -1,5 +1,11 @@
 import { createTokenClient } from '../index.ts';
-import { clientEnvironmentHelp, clientFlags, clientFlagsHelp, tokenClientOptions } from './client-flags.ts';
+import {
+  audienceFlagHelp,
+  clientEnvironmentHelp,
+  clientFlags,
+  clientFlagsHelp,
+  tokenClientOptions,
+} from './client-flags.ts';
 import { asUsage, defineCommand } from './command.ts';
 import { exitCodeHelp, exitCodes } from './exit-codes.ts';
 
@@ -8,6 +14,7 @@ const usage = `Usage: service-auth token [options]
 Obtains an access token with the client of the environment and prints it.
 
 ${clientFlagsHelp}
+${audienceFlagHelp}
   --header                  print it as an Authorization header
   --json                    print one JSON document, with expiry and scope
   -h, --help                show this
@@ -24,9 +31,11 @@ ${exitCodeHelp}`;
 /** `service-auth token`: prints an access token. */
 export const tokenCommand = defineCommand({
   usage,
-  flags: { ...clientFlags, header: { type: 'boolean', default: false } },
+  flags: { ...clientFlags, audience: { type: 'string' }, header: { type: 'boolean', default: false } },
   async run(values, output) {
-    const tokens = await asUsage(async () => createTokenClient(await tokenClientOptions(values)));
+    const tokens = await asUsage(async () =>
+      createTokenClient(await tokenClientOptions(values, values.audience)),
+    );
     try {
       const { accessToken, authorization, tokenType, expiresAt, scope } = await tokens.getToken();
       const header = `Authorization: ${authorization}`;

@@ -2,13 +2,16 @@ import type { Fault } from '../shared/fault.ts';
 import { urlDifference } from '../shared/url-difference.ts';
 
 const API = 'api://';
+/** The preset for it takes scopes for audiences, which no clients of another issuer may be free to choose. */
+const COGNITO = 'https://cognito-idp.';
 /** Microsoft Graph, by its id and its URL: what Entra issues tokens for where no API is named. */
 const graph: readonly string[] = ['00000003-0000-0000-c000-000000000000', 'https://graph.microsoft.com'];
 
 /** Why a token may be for another audience than this service. */
 export function audienceHint({ expected = '', actual = '', about }: Fault): string | undefined {
   if (actual === 'none') {
-    return "it names no audience: let the client ask for this resource or audience; for Cognito set claims: 'cognito'";
+    const isCognito = about?.issuer.startsWith(COGNITO) === true;
+    return `it names no audience: ${isCognito ? "set claims: 'cognito'" : 'let the client ask for this resource or audience'}`;
   }
   const wanted = expected.split(' or ');
   const named = actual.split(' ');

@@ -10,17 +10,19 @@ const LEAST_MILLISECONDS = 1e11;
 
 /** Makes the hint about times: one token that is late is a client's fault, many are a clock's. */
 export function createClockHint(): (fault: Fault, nowMs: number) => string | undefined {
-  const seen = new Set<string>();
+  const seen = new Map<string, Set<string>>();
   let since = Number.NEGATIVE_INFINITY;
 
-  /** How many tokens missed by little within the last minute. A token that comes again counts once. */
-  function countNearMiss(token: string, nowMs: number): number {
+  /** How many tokens of an issuer missed by little within the last minute. A token that comes again counts once. */
+  function countNearMiss(issuer: string, token: string, nowMs: number): number {
     if (!(nowMs >= since && nowMs < since + WINDOW_MS)) {
       seen.clear();
       since = nowMs;
     }
-    if (seen.size < MOST_REMEMBERED) seen.add(token);
-    return seen.size;
+    const tokens = seen.get(issuer) ?? new Set();
+    if (tokens.size < MOST_REMEMBERED) tokens.add(token);
+    seen.set(issuer, tokens);
+    return tokens.size;
   }
 
   return ({ reason, actual = '', about }, nowMs) => {
@@ -33,7 +35,7 @@ export function createClockHint(): (fault: Fault, nowMs: number) => string | und
     if (seconds > NEAR_SECONDS) {
       return reason === 'expired' ? `${missed}: the client keeps a token too long` : `${missed}: ${CLOCKS}`;
     }
-    const count = countNearMiss(`${about?.clientId} ${actual}`, nowMs);
+    const count = countNearMiss(about?.issuer ?? '', `${about?.clientId} ${actual}`, nowMs);
     if (count >= MANY) return `${missed}, and so were ${count} tokens within a minute: ${CLOCKS}`;
     return reason === 'expired' ? `${missed}: let the client renew earlier` : `${missed}: ${CLOCKS}`;
   };

@@ -72,10 +72,10 @@ export function resolveIntrospection(
   if (option === false) return undefined;
   const given: IntrospectionOptions =
     option === true ? {} : check.object('introspection', option as IntrospectionOptions, known);
-  const { endpoint, tokens = 'opaque', response = 'json' } = given;
+  const { endpoint, retries = 1, tokens = 'opaque', response = 'json' } = given;
   if (endpoint !== undefined) checkSecureUrl(check, 'introspection.endpoint', endpoint);
   const number =
-    (name: 'cacheSeconds' | 'negativeCacheSeconds' | 'timeoutMs' | 'retries', fallback: number) =>
+    (name: 'cacheSeconds' | 'negativeCacheSeconds' | 'timeoutMs', fallback: number) =>
     (least: number, most: number, unit: string): number =>
       check.number(`introspection.${name}`, given[name] ?? fallback, least, most, unit);
   return Object.freeze({
@@ -84,15 +84,11 @@ export function resolveIntrospection(
     cacheSeconds: number('cacheSeconds', 30)(0, 86_400, 'seconds'),
     negativeCacheSeconds: number('negativeCacheSeconds', 10)(0, 3600, 'seconds'),
     timeoutMs: number('timeoutMs', 3000)(1, 60_000, 'milliseconds'),
-    retries: whole(check, 'introspection.retries', number('retries', 1)(0, 5, 'retries')),
+    retries: check.wholeNumber('introspection.retries', retries, 0, 5, 'retries'),
     tokens: check.oneOf('introspection.tokens', tokens, ['opaque', 'all']),
     response: check.oneOf('introspection.response', response, ['json', 'jwt']),
     store: readStore(check, given.store),
   });
-}
-
-function whole(check: OptionChecker, option: string, count: number): number {
-  return Number.isInteger(count) ? count : check.fail(option, 'a whole number', count);
 }
 
 function readClient(

@@ -54,7 +54,7 @@ const fixed: Partial<Record<RejectionReason, Hint>> = {
   wrong_token_kind: otherKindHint,
   algorithm_not_allowed: ({ actual = '' }) =>
     actual.startsWith('HS')
-      ? 'it is signed with a shared secret: have the issuer sign by a key (Auth0: RS256 for the API), or give secret'
+      ? 'it names a shared secret: where the issuer gives such tokens, have it sign by a key (Auth0: RS256 for the API)'
       : undefined,
   proof_url_mismatch: ({ expected, actual }) => {
     const difference = urlDifference(expected ?? '', actual ?? '');
@@ -71,17 +71,28 @@ const ENTRA_V1 = 'https://sts.windows.net/';
 const ENTRA_V2 = 'https://login.microsoftonline.com/';
 
 function issuerHint({ expected = '', actual = '' }: Fault): string | undefined {
-  for (const name of expected.split(' or ')) {
-    if (name.startsWith(ENTRA_V2) && actual.startsWith(ENTRA_V1)) {
-      return 'a token of version 1 of Entra: ask for version 2 in the manifest of the API, or trust this issuer, too';
-    }
-    if (name.startsWith(ENTRA_V1) && actual.startsWith(ENTRA_V2)) {
-      return 'a token of version 2 of Entra: trust this issuer in place of that of version 1, or beside it';
+  const tenant = tenantOf(actual);
+  const names = expected.split(' or ');
+  for (const name of names) {
+    // Whoever makes a tenant has tokens of it: nobody is to trust one because it knocks.
+    if (tenant !== undefined && tenant === tenantOf(name)) {
+      if (name.startsWith(ENTRA_V2) && actual.startsWith(ENTRA_V1)) {
+        return 'a token of version 1 of Entra: ask for version 2 in the manifest of the API, or trust this issuer, too';
+      }
+      if (name.startsWith(ENTRA_V1) && actual.startsWith(ENTRA_V2)) {
+        return 'a token of version 2 of Entra: trust this issuer in place of that of version 1, or beside it';
+      }
     }
     const difference = urlDifference(name, actual) ?? hostDifference(name, actual);
     if (difference !== undefined) return difference;
   }
-  return undefined;
+  const isOfAnother = tenant !== undefined && names.some((name) => tenantOf(name) !== undefined);
+  return isOfAnother ? 'a token of another tenant of Entra: is it meant for this service?' : undefined;
+}
+
+function tenantOf(issuer: string): string | undefined {
+  const prefix = [ENTRA_V1, ENTRA_V2].find((one) => issuer.startsWith(one));
+  return prefix && issuer.slice(prefix.length).split('/', 1)[0];
 }
 
 function hostDifference(expected: string, actual: string): string | undefined {

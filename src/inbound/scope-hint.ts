@@ -15,19 +15,20 @@ export function scopeHint({ expected = '', actual = '', about }: Fault): string 
   return undefined;
 }
 
-/** Where issuers write permissions, and the preset that reads them there. */
+/** Where issuers write permissions, and whose preset reads them there; that of another judges more than scopes otherwise. */
 const places: readonly (readonly [claim: string, advice: string])[] = [
-  ['scp', "claims: 'okta' or 'entra' reads them there"],
-  ['roles', "claims: 'entra' reads them there, where there is no scp"],
-  ['permissions', "claims: 'auth0' reads them there, where there is no scope"],
+  ['scp', "for Okta claims: 'okta', for Entra claims: 'entra'"],
+  ['roles', "for Entra claims: 'entra', where there is no scp"],
+  ['permissions', "for Auth0 claims: 'auth0', where there is no scope"],
 ];
 
-function claimHint(claims: JsonObject, wanted: readonly string[]): string | undefined {
+function claimHint(claims: JsonObject, names: readonly string[]): string | undefined {
+  const wanted: ReadonlySet<unknown> = new Set(names);
   for (const [claim, advice] of places) {
     const value = own(claims, claim);
-    const names = typeof value === 'string' ? value.split(' ') : Array.isArray(value) ? value : [];
-    if (wanted.some((name) => names.includes(name))) {
-      return `it has it in the claim ${claim}: ${advice}, and a function of claims.scopes wherever it is`;
+    const said = typeof value === 'string' ? value.split(' ') : Array.isArray(value) ? value : [];
+    if (said.some((name) => wanted.has(name))) {
+      return `it has it in the claim ${claim}, which a function in claims.scopes may read; ${advice}`;
     }
   }
   return undefined;

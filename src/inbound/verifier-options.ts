@@ -173,7 +173,7 @@ function readAudienceOption(
   if (audience === undefined) {
     throw optionError(
       'audience_missing',
-      `${WHERE}: audience is required; give it or set SERVICE_AUTH_AUDIENCE; null is for any`,
+      `${WHERE}: audience is required; give it or set SERVICE_AUTH_AUDIENCE; null would take tokens for any service`,
     );
   }
   return check.strings('audience', audience, 'a non-empty string, a non-empty list of them, or null for any');

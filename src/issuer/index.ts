@@ -39,4 +39,5 @@ export { type LibsqlStorageOptions, libsqlStorage } from './storage/libsql.ts';
 export { memoryStorage } from './storage/memory.ts';
 export { type PostgresStorageOptions, postgresStorage } from './storage/postgres.ts';
 export type * from './storage/records.ts';
+export { authMethods, statusListSize } from './storage/records.ts';
 export type { IssuerStorage } from './storage/storage.ts';

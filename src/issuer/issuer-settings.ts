@@ -192,8 +192,7 @@ export function isResourceUri(text: string): boolean {
 }
 
 function wholeSeconds(check: OptionChecker, option: string, value: unknown, least: number): number {
-  const seconds = check.number(option, value, least, DAY_SECONDS, 'seconds');
-  return Number.isInteger(seconds) ? seconds : check.fail(option, 'a whole number of seconds', seconds);
+  return check.wholeNumber(option, value, least, DAY_SECONDS, 'seconds');
 }
 
 function checkSecretKey(

@@ -8,14 +8,14 @@ import {
   type TokenClientOptions,
   type TokenClientSettings,
   tokenClientOptions,
-  withScopeFromEnvironment,
+  withWishFromEnvironment,
 } from './token-client-options.ts';
 
 /** Those of a token client, and which URLs may be called with its tokens. */
 export interface AuthedFetchOptions extends Omit<TokenClientOptions, 'fetch'> {
   /**
    * Which URLs may be called, and what their tokens are asked for; all others are refused before anything is sent.
-   * Where it is given, `scope` and `resource` are not taken from the environment.
+   * Where it is given, `scope`, `resource` and `audience` are not taken from the environment.
    * @default the place that `resource` names, or SERVICE_AUTH_TARGETS
    */
   readonly targets?: Targets | undefined;
@@ -53,7 +53,7 @@ export function resolveAuthedFetch(where: string, options: AuthedFetchOptions): 
   const clientOptions: TokenClientOptions = { ...rest, fetch };
   const client = resolveTokenClient(
     where,
-    targets === undefined ? withScopeFromEnvironment(clientOptions) : clientOptions,
+    targets === undefined ? withWishFromEnvironment(clientOptions) : clientOptions,
   );
   return {
     client,

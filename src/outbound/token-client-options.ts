@@ -34,7 +34,7 @@ export interface TokenClientOptions {
   readonly scope?: string | readonly string[] | undefined;
   /** Resource indicators: absolute URIs (RFC 8707). @default SERVICE_AUTH_RESOURCE */
   readonly resource?: string | readonly string[] | undefined;
-  /** The `audience` parameter that some servers know instead of `resource`. @default none */
+  /** The `audience` parameter that some servers know instead of `resource`. @default SERVICE_AUTH_TOKEN_AUDIENCE */
   readonly audience?: string | undefined;
   /** Further parameters of the token request. @default none */
   readonly extraParameters?: Readonly<Record<string, string>> | undefined;
@@ -198,11 +198,12 @@ function readStore(
   return createSharedTokens({ check, store, storeKey, ...timing, onFailed });
 }
 
-/** Adds `scope` and `resource` from the environment where the options do not say. */
-export function withScopeFromEnvironment<T extends TokenClientOptions>(given: T): T {
+/** Adds `scope`, `resource` and `audience` from the environment where the options do not say. */
+export function withWishFromEnvironment<T extends TokenClientOptions>(given: T): T {
   const scope = given.scope ?? fromEnvironment('SERVICE_AUTH_SCOPE');
   const resource = given.resource ?? listFromEnvironment('SERVICE_AUTH_RESOURCE');
-  return { ...given, scope, resource };
+  const audience = given.audience ?? fromEnvironment('SERVICE_AUTH_TOKEN_AUDIENCE');
+  return { ...given, scope, resource, audience };
 }
 
 function readServer(

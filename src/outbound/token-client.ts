@@ -8,7 +8,7 @@ import {
   type TokenClientOptions,
   type TokenClientSettings,
   tokenClientOptions,
-  withScopeFromEnvironment,
+  withWishFromEnvironment,
 } from './token-client-options.ts';
 import { createTokenSource, type TokenSource } from './token-source.ts';
 import type { TokenSubject } from './token-subject.ts';
@@ -30,8 +30,9 @@ export type InvalidateOptions =
   | {
       readonly scope?: string | readonly string[] | undefined;
       readonly resource?: string | readonly string[] | undefined;
+      readonly accessToken?: never;
     }
-  | { readonly accessToken: string };
+  | { readonly accessToken: string; readonly scope?: never; readonly resource?: never };
 
 /** What is exchanged, and for what (RFC 8693 section 2.1). */
 export interface ExchangeOptions extends TokensToExchange {
@@ -115,7 +116,7 @@ export interface TokenClient {
 export function createTokenClient(options: TokenClientOptions = {}): TokenClient {
   const where = 'createTokenClient';
   const given = new OptionChecker(where).object('options', options, tokenClientOptions);
-  const settings = resolveTokenClient(where, withScopeFromEnvironment(given));
+  const settings = resolveTokenClient(where, withWishFromEnvironment(given));
   return tokenClientOf(createTokenSource(settings), settings);
 }
 

@@ -217,7 +217,7 @@ export function createTokenRequester(
   ): ServiceAuthError {
     const { code, message, oauthError = '' } = refusal;
     // Some servers call a header that they cannot decode a malformed request.
-    const isHelpful = hint !== undefined && ['invalid_client', 'invalid_request'].includes(oauthError);
+    const isHelpful = hint !== undefined && (isClientRefused(refusal) || oauthError === 'invalid_request');
     const error = isHelpful ? new ServiceAuthError(code, `${message}; ${hint}`, refusal) : refusal;
     if (lasting.has(oauthError) || isClientRefused(refusal)) {
       const pauseMs = Math.min(Math.max(error.retryAfterMs ?? 0, REJECTION_PAUSE_MS), LONGEST_PAUSE_MS);
@@ -244,9 +244,10 @@ export function createTokenRequester(
   };
 }
 
-/** RFC 6749 section 5.2, and what Auth0 says instead. */
+/** RFC 6749 section 5.2, and what Auth0 and Keycloak say instead. */
 function isClientRefused({ oauthError, status }: ServiceAuthError): boolean {
-  return oauthError === 'invalid_client' || (oauthError === 'access_denied' && status === 401);
+  if (oauthError === 'invalid_client') return true;
+  return status === 401 && (oauthError === 'access_denied' || oauthError === 'unauthorized_client');
 }
 
 /** Where tokens are asked for: as configured, or as discovery says each time. */

@@ -38,7 +38,10 @@ const hints = new Map([
     'the server may want scope, resource, audience (Auth0) or another parameter, or the secret in the body (clientSecretPost)',
   ],
   ['access_denied', 'the client may not have tokens for this audience: authorise it at the server'],
-  ['unauthorized_client', 'the client is not registered for this grant (client_credentials, or an exchange)'],
+  [
+    'unauthorized_client',
+    'the client is not registered for this grant (client_credentials, or an exchange), or, at Keycloak, the secret is wrong',
+  ],
   ['unsupported_grant_type', 'the server does not offer this grant (client_credentials, or an exchange)'],
   ['invalid_grant', 'the token that was to be exchanged is not valid there'],
   [

@@ -36,8 +36,7 @@ interface Lease {
 export function createMemoryTokenStore(options: MemoryTokenStoreOptions = {}): TokenStore {
   const check = new OptionChecker('createMemoryTokenStore');
   const given = check.object('options', options, ['maxEntries', 'now']);
-  const max = check.number('maxEntries', given.maxEntries ?? 10_000, 1, 1_000_000, 'entries');
-  if (!Number.isInteger(max)) check.fail('maxEntries', 'a whole number', max);
+  const max = check.wholeNumber('maxEntries', given.maxEntries ?? 10_000, 1, 1_000_000, 'entries');
   const now = check.function('now', given.now) ?? (() => Date.now());
   const entries = new LRUCache<string, Entry>({ max });
   const leases = new LRUCache<string, Lease>({ max });

@@ -56,10 +56,12 @@ async function discover(options: MetadataOptions): Promise<{ value: ServerMetada
   throw withHint(first, issuer);
 }
 
-/** Where nothing was found, the issuer may be named wrongly. */
+/** Where something else answers, the issuer may be named wrongly; where nothing does, its name is none to blame. */
 function withHint(error: unknown, issuer: string): unknown {
-  const hint = endpointHint(issuer);
-  if (hint === undefined || !isServiceAuthError(error)) return error;
+  if (!isServiceAuthError(error)) return error;
+  const { code, status = 500 } = error;
+  const hint = code === 'response_malformed' || status < 500 ? endpointHint(issuer) : undefined;
+  if (hint === undefined) return error;
   return new ServiceAuthError(error.code, `${error.message}; ${hint}`, error);
 }
 

@@ -108,6 +108,13 @@ export class OptionChecker {
     return value;
   }
 
+  wholeNumber(option: string, value: unknown, least: number, most: number, unit: string): number {
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
+      return this.fail(option, `a whole number of ${unit} from ${least} to ${most}`, value);
+    }
+    return value;
+  }
+
   boolean(option: string, value: unknown): boolean {
     if (typeof value !== 'boolean') return this.fail(option, 'true or false', value);
     return value;

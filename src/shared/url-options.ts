@@ -24,16 +24,23 @@ export function checkSecureUrl(
 ): string {
   const url = check.string(option, value, rule);
   const { notUrl: code, notHttps } = codes;
-  if (!URL.canParse(url)) return check.fail(option, rule, url, { code, hint: schemeHint(url) });
-  const { username, password, protocol } = new URL(url);
-  if (username !== '' || password !== '') check.failSecret(option, `${rule} without a user in it`, { code });
+  const isUrl = URL.canParse(url);
+  if (hasUser(url, isUrl)) check.failSecret(option, `${rule} without a user in it`, { code });
+  if (!isUrl) return check.fail(option, rule, url, { code, hint: schemeHint(url) });
   // The parser would mend it in silence, and no token says it so.
   if (url !== url.trim()) check.fail(option, `${rule} without white space`, url, { code });
   if (isSecureUrl(url)) return url;
   // What looks like a port of a host, orders.example:8443, is a scheme to the parser.
-  const isHttp = protocol === 'http:';
+  const isHttp = new URL(url).protocol === 'http:';
   const mistake = isHttp ? { code: notHttps } : { code, hint: schemeHint(url) };
   return check.fail(option, rule, url, mistake);
+}
+
+/** What is not written as a URL may hold a password all the same: `user:password@idp.example`. */
+function hasUser(text: string, isUrl: boolean): boolean {
+  if (!isUrl || !text.includes('://')) return text.includes('@');
+  const { username, password } = new URL(text);
+  return username !== '' || password !== '';
 }
 
 function schemeHint(url: string): string | undefined {

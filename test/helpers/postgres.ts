@@ -3,9 +3,9 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import pg from 'pg';
 import { freePort } from './free-port.ts';
+import { serving } from './serving.ts';
 
 export interface PrivatePostgres {
   /** Makes a database without tables, and gives its URL. */
@@ -48,9 +48,12 @@ export async function startPostgres(): Promise<PrivatePostgres> {
   async function start(): Promise<void> {
     const args = ['-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])];
     const program = join(binaries ?? '', 'postgres');
-    server = await serving(() =>
-      spawn(program, args, { ...user, cwd: '/', stdio: ['ignore', 'ignore', 'pipe'] }),
-    );
+    server = await serving({
+      name: 'PostgreSQL',
+      launch: () => spawn(program, args, { ...user, cwd: '/', stdio: ['ignore', 'ignore', 'pipe'] }),
+      logOf: ({ stderr }) => stderr,
+      ready: /ready to accept connections/,
+    });
   }
 
   async function end(signal: NodeJS.Signals): Promise<void> {
@@ -102,26 +105,6 @@ function unprivilegedUser(): { uid?: number; gid?: number } {
   if (process.getuid?.() !== 0) return {};
   const id = (flag: string): number => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }));
   return { uid: id('-u'), gid: id('-g') };
-}
-
-const MOST_STARTS = 20;
-
-/** Waits until the server says that it is ready; what a killed one leaves behind may need a few attempts. */
-async function serving(launch: () => ChildProcess): Promise<ChildProcess> {
-  for (let attempt = 1; ; attempt++) {
-    const server = launch();
-    const lines: string[] = [];
-    const isReady = await new Promise<boolean>((resolve) => {
-      if (server.stderr === null) throw new Error('the log of PostgreSQL is not read');
-      createInterface({ input: server.stderr }).on('line', (line) => {
-        lines.push(line);
-        if (line.includes('ready to accept connections')) resolve(true);
-      });
-      server.once('exit', () => resolve(false));
-    });
-    if (isReady) return server;
-    if (attempt === MOST_STARTS) throw new Error(`PostgreSQL does not start: ${lines.join('\n')}`);
-  }
 }
 
 function childrenOf(pid: number): readonly number[] {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './free-port.ts';
-import { type PrivateRedis, redisCli, serving, startRedis, until } from './redis.ts';
+import { type PrivateRedis, redisCli, redisProcess, startRedis, until } from './redis.ts';
 import { MASTER_NAME } from './redis-clients.ts';
 
 export interface PrivateSentinel {
@@ -35,7 +35,7 @@ export async function startSentinel(): Promise<PrivateSentinel> {
     `sentinel failover-timeout ${MASTER_NAME} 2000`,
   ];
   writeFileSync(file, `${lines.join('\n')}\n`);
-  const sentinel = await serving([file, '--sentinel']);
+  const sentinel = await redisProcess([file, '--sentinel']);
   const endAtOnce = (): void => void sentinel.kill('SIGKILL');
   process.once('exit', endAtOnce);
   const ask = (...args: readonly string[]): Promise<string> => redisCli(port, args);

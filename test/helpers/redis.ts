@@ -3,9 +3,9 @@ import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_pro
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { freePort } from './free-port.ts';
+import { serving } from './serving.ts';
 
 export interface PrivateRedis {
   readonly port: number;
@@ -55,7 +55,7 @@ export async function startRedis(settings: Readonly<Record<string, string>> = {}
   let server: ChildProcess | undefined;
 
   async function start(): Promise<void> {
-    server = await serving(['--port', String(port), '--dir', directory, ...flags]);
+    server = await redisProcess(['--port', String(port), '--dir', directory, ...flags]);
   }
 
   async function kill9(): Promise<void> {
@@ -147,21 +147,12 @@ export async function redisCli(port: number, args: readonly string[]): Promise<s
   return stdout.trimEnd();
 }
 
-const MOST_STARTS = 20;
-
-/** Waits until the server says that it is ready; a port may have been taken since it was found free. */
-export async function serving(flags: readonly string[]): Promise<ChildProcess> {
-  for (let attempt = 1; ; attempt++) {
-    const server = spawn('redis-server', flags, { stdio: ['ignore', 'pipe', 'ignore'] });
-    const lines: string[] = [];
-    const isReady = await new Promise<boolean>((resolve) => {
-      createInterface({ input: server.stdout }).on('line', (line) => {
-        lines.push(line);
-        if (/Ready to accept connections|\+monitor master/.test(line)) resolve(true);
-      });
-      server.once('exit', () => resolve(false));
-    });
-    if (isReady) return server;
-    if (attempt === MOST_STARTS) throw new Error(`redis-server does not start: ${lines.join('\n')}`);
-  }
+/** Starts the program itself: a server, or a sentinel. */
+export function redisProcess(flags: readonly string[]): Promise<ChildProcess> {
+  return serving({
+    name: 'redis-server',
+    launch: () => spawn('redis-server', flags, { stdio: ['ignore', 'pipe', 'ignore'] }),
+    logOf: ({ stdout }) => stdout,
+    ready: /Ready to accept connections|\+monitor master/,
+  });
 }

@@ -68,7 +68,7 @@ describe.runIf(hasRedis())('shared tokens', () => {
         Array.from({ length: connections }, () => tokenStore(kind, portFor(kind), { namespace })),
       );
       const fleet = Array.from({ length: FLEET / connections }, () => stores).flat();
-      const clients = fleet.map((store) => tokenClient(server, store));
+      const clients = fleet.map((store) => tokenClient(server, store, 60_000));
       const tokens = await Promise.all(clients.map((client) => client.getToken()));
       expect(new Set(tokens.map(({ accessToken }) => accessToken))).toEqual(new Set(['token-1']));
       expect(server.received).toHaveLength(1);

@@ -113,7 +113,7 @@ export function readName(value: unknown): string {
   throw optionError('option_invalid', 'adapter: name must be a text', { cause: value });
 }
 export const mistake: OptionError = optionError('call_invalid', 'adapter: close was called');
-export const standard: TypeError = mistake;
+export const standards: readonly TypeError[] = [mistake];
 // @ts-expect-error: the code of a failure is none of a mistake
 optionError('timeout', 'adapter: too late');
 // @ts-expect-error: a message is needed

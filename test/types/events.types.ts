@@ -12,8 +12,8 @@ import {
   type ServiceAuthEvent,
 } from 'service-auth';
 import type {
-  EventListener as IssuerEventListener,
   ServiceAuthEvent as IssuerEvent,
+  EventListener as IssuerEventListener,
 } from 'service-auth/issuer';
 import type { Equal } from './equal.ts';
 
@@ -133,7 +133,7 @@ export function explainRetry(event: Extract<ServiceAuthEvent, { type: 'retry' }>
     case 'clock_skew':
       return event.origin;
     default:
-      return event satisfies never;
+      return event.reason satisfies never;
   }
 }
 
@@ -202,7 +202,12 @@ export const members: EventMembers = { at: 0, issuer };
 // @ts-expect-error: every event has its time
 export const timeless: EventMembers = { issuer };
 const silent = (): void => {};
-const own: EventLogger = { debug: silent, info: silent, warn: (object, text) => [object, text], error: silent };
+const own: EventLogger = {
+  debug: silent,
+  info: silent,
+  warn: (object, text) => [object, text],
+  error: silent,
+};
 logEvents(own);
 // @ts-expect-error: a logger has a method for each level
 logEvents({ debug: silent, info: silent, warn: silent });

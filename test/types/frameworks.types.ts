@@ -5,9 +5,9 @@ import Fastify, { type FastifyContextConfig } from 'fastify';
 import { Hono } from 'hono';
 import Koa from 'koa';
 import { type Caller, createGuard, createVerifier, type GuardOptions } from 'service-auth';
-import { requireServiceAuth as expressAuth } from 'service-auth/express';
-import serviceAuth from 'service-auth/fastify';
-import { requireServiceAuth as honoAuth } from 'service-auth/hono';
+import { requireServiceAuth as expressAuth, type ServiceAuthMiddleware } from 'service-auth/express';
+import serviceAuth, { type ServiceAuthHook, type ServiceAuthPluginOptions } from 'service-auth/fastify';
+import { requireServiceAuth as honoAuth, type ServiceAuthVariables } from 'service-auth/hono';
 import { requireServiceAuth as koaAuth, type ServiceAuthState } from 'service-auth/koa';
 import { withServiceAuth } from 'service-auth/web';
 
@@ -36,7 +36,7 @@ app.use(expressAuth({ verifier, typ: 'at+jwt' }));
 app.use(expressAuth({ verifier, audience: null }));
 
 // node:http
-const middleware = expressAuth({ verifier, scope: 'read' });
+const middleware: ServiceAuthMiddleware = expressAuth({ verifier, scope: 'read' });
 createServer((request, response) => {
   middleware(request, response, () => {
     response.end(request.caller?.clientId);
@@ -75,6 +75,14 @@ hono.get('/open', (c) => {
   needsCaller(c.var.caller);
   return c.text('open');
 });
+/** An app that names what its middlewares set. */
+export const named = new Hono<ServiceAuthVariables>();
+named.get('/', (c) => c.text(needsCaller(c.var.caller) ?? ''));
+new Hono<ServiceAuthVariables<{ optional: true }>>().get('/', (c) => {
+  // @ts-expect-error: with `optional` there may be no caller
+  needsCaller(c.var.caller);
+  return c.text('maybe');
+});
 // @ts-expect-error: an unknown form of scope
 hono.use(honoAuth({ verifier, scope: { some: ['read'] } }));
 
@@ -108,6 +116,13 @@ fastify.register(serviceAuth, { verifier, issuer: 'https://idp.example' });
 fastify.register(serviceAuth, { verifier, scope: 'read' });
 // @ts-expect-error: an unknown policy option
 fastify.requireServiceAuth({ scopes: 'read' });
+const pluginOptions: ServiceAuthPluginOptions = { issuer: 'https://idp.example', global: true };
+fastify.register(serviceAuth, { ...pluginOptions, prefix: '/api' });
+// @ts-expect-error: a policy is a route's, not the plugin's
+export const withPolicy: ServiceAuthPluginOptions = { verifier, clients: ['billing'] };
+const hook: ServiceAuthHook = fastify.requireServiceAuth({ clients: ['billing'] });
+fastify.addHook('onRequest', hook);
+fastify.addHook('preHandler', hook);
 fastify.get('/hook', { onRequest: fastify.requireServiceAuth({ scope: 'read' }) }, (request) => {
   // @ts-expect-error: the type of a request does not know the hooks of its route
   return needsCaller(request.caller);

@@ -9,6 +9,8 @@ import {
   ServiceAuthException,
   ServiceAuthGuard,
   ServiceAuthModule,
+  type ServiceAuthModuleAsyncOptions,
+  type ServiceAuthModuleOptions,
 } from 'service-auth/nest';
 
 const verifier = createVerifier({ issuer: 'https://idp.example', audience: 'https://orders.example' });
@@ -84,3 +86,22 @@ export class App {}
 
 export const reasonOf = (exception: unknown): string | undefined =>
   exception instanceof ServiceAuthException ? exception.rejection.reason : undefined;
+
+// Options that stand on their own
+export const ofVerifier: ServiceAuthModuleOptions = { verifier, isGlobal: true };
+export const ofOptions: ServiceAuthModuleOptions = {
+  issuer: 'https://idp.example',
+  clockToleranceSeconds: 5,
+};
+// @ts-expect-error: a verifier has its options already
+export const both: ServiceAuthModuleOptions = { verifier, audience: 'https://orders.example' };
+@Module({ providers: [Settings], exports: [Settings] })
+class SettingsModule {}
+export const later: ServiceAuthModuleAsyncOptions = {
+  imports: [SettingsModule],
+  inject: [Settings],
+  useFactory: ({ issuer }: Settings) => ({ issuer }),
+  isGlobal: true,
+};
+// @ts-expect-error: options are made by a function, not a class
+export const byClass: ServiceAuthModuleAsyncOptions = { useClass: Settings };

@@ -110,7 +110,7 @@ export const rejection: Rejection = {
   body: '{}',
   detail,
 };
-export const answer: HttpAnswer = rejection;
+export const answers: readonly HttpAnswer[] = [rejection];
 export const statuses: Equal<HttpAnswer['status'], 200 | 400 | 401 | 403 | 405 | 503> = true;
 export const members: Equal<keyof HttpAnswer, 'status' | 'headers' | 'body'> = true;
 

@@ -13,7 +13,9 @@ const hints: Readonly<Record<string, string>> = {
     'the client id or its secret is wrong, or the service was revoked: service-auth services show',
   invalid_scope: 'the service is not registered for this scope: service-auth services update --scope',
   invalid_target: 'the service is not registered for this resource: service-auth services update --resource',
-  unauthorized_client: 'the client may not use the client credentials grant',
+  unauthorized_client:
+    'the client may not use the client credentials grant; Keycloak says so of a wrong secret, too',
+  access_denied: 'name the API by --token-audience, and authorise the client for it there',
   invalid_dpop_proof: 'the issuer sees another URL than clients do, or the clocks differ',
 };
 
@@ -45,13 +47,14 @@ export function failureOf(error: unknown): Finding {
   return { check, status, found: messageOf(error), hint, code };
 }
 
-async function verify(token: string, { issuer, audience }: Examination): Promise<Findings> {
+async function verify(token: string, { issuer, audience, claims }: Examination): Promise<Findings> {
   const name = 'verification';
   const decoded = decodeToken(token);
   if (decoded.kind === 'opaque') {
     return [{ check: name, status: 'skipped', found: 'the token is opaque; services have to introspect it' }];
   }
-  const expectations = { issuer: { issuer }, audience, typ: 'any', policy: {} };
+  const trusted = { issuer, ...(claims !== undefined && { claims }) };
+  const expectations = { issuer: trusted, audience, typ: 'any', policy: {} };
   const unset = { clockToleranceSeconds: undefined, certificate: undefined };
   const judgement = await judge(token, decoded, { ...expectations, ...unset }, (url, init) =>
     fetch(url, init),

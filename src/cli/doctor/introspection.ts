@@ -1,15 +1,21 @@
 /** Whether the issuer answers this service's introspection, by asking about a token that nobody made. */
 import { randomBytes } from 'node:crypto';
 import type { IntrospectionOptions } from '../../index.ts';
+import { own } from '../../shared/json.ts';
 import { judge } from '../inspect/judgement.ts';
-import type { Examination, Findings } from './examination.ts';
+import type { Examination, Findings, FoundIssuer } from './examination.ts';
 
 const check = 'introspection';
 
 export async function examineIntrospection(
   { issuer }: Examination,
+  { metadata }: FoundIssuer,
   introspection: IntrospectionOptions | undefined,
 ): Promise<Findings> {
+  if (typeof own(metadata, 'introspection_endpoint') !== 'string') {
+    // Many issuers have none; a service that needs one there names it in code.
+    return [{ check, status: 'skipped', found: 'the metadata names no introspection_endpoint' }];
+  }
   if (introspection === undefined) {
     const hint = 'set SERVICE_AUTH_INTROSPECTION_CLIENT_ID and SERVICE_AUTH_INTROSPECTION_CLIENT_SECRET';
     return [{ check, status: 'skipped', found: 'no client for it in the environment', hint }];

@@ -12,7 +12,7 @@ const hints: Partial<Record<RejectionReason, string>> = {
   unknown_key: 'the key was retired, or the token is of another issuer of the same name',
   bad_signature: 'the token was changed, or signed by a key that only has the same name',
   expired: 'obtain another one: service-auth token',
-  wrong_audience: 'ask for a token for this audience: service-auth token --resource',
+  wrong_audience: 'ask for a token for this audience: service-auth token --resource, or --audience',
   insufficient_scope: registration,
   client_not_allowed: 'name its client in the policy of the route, if it may call',
   service_only: 'the route takes services alone, and this token acts for a user',

@@ -57,8 +57,7 @@ export async function postgresStorage(options: PostgresStorageOptions): Promise<
   const { url, maxConnections = 10 } = check.object('options', options, ['url', 'maxConnections']);
   // A password may be anywhere in it, so it is never shown.
   if (typeof url !== 'string' || !isPostgresUrl(url)) check.failSecret('url', 'a postgresql: URL');
-  if (!Number.isInteger(maxConnections)) check.fail('maxConnections', 'a whole number', maxConnections);
-  check.number('maxConnections', maxConnections, 1, 1000, 'connections');
+  check.wholeNumber('maxConnections', maxConnections, 1, 1000, 'connections');
   const [kysely, { default: pg }] = await loadPackage('postgresStorage', 'kysely pg', () =>
     Promise.all([import('kysely'), import('pg')]),
   );

@@ -2,15 +2,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { documents } from '../../../docs/.vitepress/documents.ts';
 
 const root = new URL('../../../', import.meta.url);
-const files = ['examples', 'docs', 'README.md'].flatMap((name) =>
-  name.includes('.')
-    ? [name]
-    : readdirSync(fileURLToPath(new URL(name, root)), { recursive: true, encoding: 'utf8' })
-        .filter((file) => /\.(ts|md)$/.test(file))
-        .map((file) => `${name}/${file}`),
-);
+const programs = readdirSync(fileURLToPath(new URL('examples', root)), { recursive: true, encoding: 'utf8' })
+  .filter((file) => /\.(ts|md)$/.test(file) && !file.includes('node_modules'))
+  .map((file) => `examples/${file}`);
+const files = [...new Set([...programs, ...documents()])];
 
 it('no call of a middleware is given a next that does not look at its error, or throws it at nobody', () => {
   const calls = files.flatMap((file) => {

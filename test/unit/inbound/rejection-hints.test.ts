@@ -51,6 +51,17 @@ describe('unknown_issuer', () => {
     expect(answer).not.toContain(text);
   });
 
+  it.each([
+    [entraV2, 'https://sts.windows.net/99999999/'],
+    [entraV1, 'https://login.microsoftonline.com/99999999/v2.0'],
+    [entraV2, 'https://login.microsoftonline.com/99999999/v2.0'],
+  ])('advises nobody to trust a tenant of somebody else: %s, got %s', async (name, iss) => {
+    const { reason, hint } = await ask({}, name)(await mint(key, { iss }));
+    expect(reason).toBe('unknown_issuer');
+    expect(hint).not.toMatch(/trust|version/);
+    expect(hint).toContain('another tenant');
+  });
+
   it('says nothing of an issuer that is quite another', async () => {
     const { reason, hint } = await ask()(await mint(key, { iss: 'https://other.example' }));
     expect([reason, hint]).toEqual(['unknown_issuer', undefined]);
@@ -77,6 +88,16 @@ describe('wrong_audience', () => {
   });
 });
 
+it.each([
+  ['https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_a', true],
+  [issuer, false],
+])('of %s, a token without audience is one of Cognito: %s', async (iss, isCognito) => {
+  // That preset takes scopes for audiences, which nobody else's clients must be free to choose.
+  const { hint } = await ask({}, iss)(await mint(key, { iss, aud: undefined }));
+  expect(hint).toContain('names no audience');
+  expect(hint?.includes("'cognito'")).toBe(isCognito);
+});
+
 describe('times', () => {
   const at = (claims: object): Promise<string> => mint(key, { iss: issuer, ...claims });
 
@@ -92,6 +113,19 @@ describe('times', () => {
     await send(await at({ exp: nowSeconds - 21 }));
     const { hint } = await send(await at({ exp: nowSeconds - 22 }));
     expect(hint).toMatch(/^expired 22 s ago, and so were 3 tokens within a minute: compare the clocks/);
+  });
+
+  it('counts of one issuer say nothing of another one', async () => {
+    const other = 'https://other.example';
+    const jwks = { keys: [key.publicJwk] };
+    const send = ask({
+      issuer: [
+        { issuer, jwks },
+        { issuer: other, jwks },
+      ],
+    });
+    for (const late of [20, 21, 22]) await send(await at({ exp: nowSeconds - late }));
+    expect((await send(await at({ iss: other, exp: nowSeconds - 20 }))).hint).toContain('renew earlier');
   });
 
   it('a token that is long past is kept too long', async () => {
@@ -120,6 +154,17 @@ describe('insufficient_scope', () => {
     const { reason, hint } = await ask()(await mint(key, { iss: issuer, ...claims }), 'orders:write');
     expect(reason).toBe('insufficient_scope');
     expect(hint).toContain(text);
+    // A preset of another issuer would read more than scopes otherwise.
+    expect(hint?.includes('claims: ')).toBe(/for (Okta|Entra|Auth0) claims: /.test(hint ?? ''));
+  });
+
+  it('finds it among many, in a claim of any form', async () => {
+    const scope = Array.from({ length: 60 }, (_, at) => `s${at}`);
+    const names = Array.from({ length: 2000 }, (_, at) => at);
+    const token = await mint(key, { iss: issuer, scope: 'x', scp: names, permissions: 's1' });
+    const send = ask();
+    const { hint } = await send(token, scope.join(' '));
+    expect(hint).toContain('in the claim permissions');
   });
 
   it('says nothing where the client has others', async () => {

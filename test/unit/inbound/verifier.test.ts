@@ -258,7 +258,7 @@ describe('options', () => {
     expect(() => createVerifier()).toThrow(/issuer is required; give it or set SERVICE_AUTH_ISSUER/);
     vi.stubEnv('SERVICE_AUTH_ISSUER', ` ${issuer}  https://second.example `);
     expect(() => createVerifier()).toThrow(
-      /audience is required; give it or set SERVICE_AUTH_AUDIENCE; null is for any/,
+      /audience is required; give it or set SERVICE_AUTH_AUDIENCE; null would take tokens for any service/,
     );
     vi.stubEnv('SERVICE_AUTH_AUDIENCE', `${audience} https://stock.example`);
     const fetch = async (url: string): Promise<Response> =>

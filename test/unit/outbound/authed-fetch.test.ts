@@ -833,6 +833,21 @@ describe('options of createAuthedFetch', () => {
   });
 });
 
+describe('an audience of the environment', () => {
+  it('is asked for as the scope is: where the targets are of the environment, too', async () => {
+    const tokenServer = await startTokenServer();
+    const service = await startServer(echo);
+    const asked = (): string | null => new URLSearchParams(tokenServer.received.at(-1)?.body).get('audience');
+    vi.stubEnv('SERVICE_AUTH_TOKEN_AUDIENCE', 'https://orders.example');
+    vi.stubEnv('SERVICE_AUTH_TARGETS', service.origin);
+    vi.stubEnv('SERVICE_AUTH_RESOURCE', '');
+    await createAuthedFetch(tokenServer.options)(service.origin);
+    expect(asked()).toBe('https://orders.example');
+    await createAuthedFetch({ ...tokenServer.options, targets: [service.origin] })(service.origin);
+    expect({ asked: asked(), requests: tokenServer.received.length }).toEqual({ asked: null, requests: 2 });
+  });
+});
+
 describe('authedFetch from the environment', () => {
   it('is made at first use and made anew after close', async () => {
     const service = await startServer(echo);

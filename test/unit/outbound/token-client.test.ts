@@ -591,11 +591,15 @@ describe('the environment', () => {
     vi.stubEnv('SERVICE_AUTH_CLIENT_SECRET', 'env-secret');
     vi.stubEnv('SERVICE_AUTH_SCOPE', 'b a');
     vi.stubEnv('SERVICE_AUTH_RESOURCE', 'https://orders.example');
+    vi.stubEnv('SERVICE_AUTH_TOKEN_AUDIENCE', 'https://stock.example');
     await createTokenClient().getToken();
     const { headers, body } = server.received.at(-1) ?? {};
     expect(headers?.authorization).toBe(`Basic ${btoa('env-client:env-secret')}`);
     expect(new URLSearchParams(body).get('scope')).toBe('a b');
     expect(new URLSearchParams(body).get('resource')).toBe('https://orders.example');
+    expect(new URLSearchParams(body).get('audience')).toBe('https://stock.example');
+    await createTokenClient({ audience: 'https://bills.example' }).getToken();
+    expect(new URLSearchParams(server.received.at(-1)?.body).get('audience')).toBe('https://bills.example');
   });
 
   it('reads a secret file anew for each token request, and keeps the last secret while it is empty', async () => {

@@ -83,6 +83,30 @@ describe('a secret that the server refuses', () => {
     expect(secretsSent(none.network)).toEqual(secrets);
   });
 
+  it.each([
+    ['unauthorized_client', 'Keycloak'],
+    ['access_denied', 'Auth0'],
+  ])('is also one that is called %s with status 401, as by %s', async (error) => {
+    const { tokens, network } = createBench(
+      (sent, count) =>
+        secretOf(sent) === 'old-secret' ? tokenAnswer(`token-${count}`) : refusal(error, 401),
+      { clientSecret: ['new-secret', 'old-secret'] },
+    );
+    expect((await tokens.getToken()).accessToken).toBe('token-2');
+    expect(secretsSent(network)).toEqual(['new-secret', 'old-secret']);
+  });
+
+  it.each([
+    ['unauthorized_client', 400],
+    ['access_denied', 403],
+  ])('is none where %s comes with status %i: that is about the grant', async (error, status) => {
+    const { tokens, network } = createBench(() => refusal(error, status), {
+      clientSecret: ['new-secret', 'old-secret'],
+    });
+    expect(await rejection(tokens.getToken())).toMatchObject({ oauthError: error });
+    expect(secretsSent(network)).toEqual(['new-secret']);
+  });
+
   it('of a list that never ends: four attempts, then the refusal', async () => {
     const { tokens, network } = createBench(knows(), {
       clientSecret: Array.from({ length: 20 }, (_, index) => `secret-${index}`),

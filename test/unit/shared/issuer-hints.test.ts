@@ -29,6 +29,16 @@ it('says nothing of a name that is like any other', async () => {
   expect(await messageOf('https://idp.example/tokens', undefined)).toMatch(/answered 404$/);
 });
 
+it('says nothing of a name while its server is down', async () => {
+  const document = createMetadataDocument({
+    issuer: 'https://idp.example/auth',
+    now: () => 0,
+    timeoutMs: 1000,
+    fetch: async () => new Response(null, { status: 503 }),
+  });
+  await expect(async () => document.read()).rejects.toThrow(/answered 503$/);
+});
+
 it.each([
   ['https://idp.example', 'https://idp.example/', /a slash at the end alone/],
   ['http://localhost:4000', 'http://127.0.0.1:4000', /one machine, but two names/],

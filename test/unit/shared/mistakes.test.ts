@@ -25,6 +25,15 @@ function mistakeOf(work: () => unknown): Error & { code?: unknown } {
 const verifier = (options: object) => () => createVerifier(options);
 const client = (options: object) => () => createTokenClient({ clientId: 'billing', ...options });
 
+it.each(['user:hunter2@idp.example', '//user:hunter2@idp.example', 'https://user:hunter2@idp.example:x'])(
+  '%s shows no password',
+  (url) => {
+    const { message } = mistakeOf(verifier({ issuer: url, audience }));
+    expect(message).toContain('without a user in it');
+    expect(message).not.toContain('hunter2');
+  },
+);
+
 it.each<[OptionErrorCode, () => unknown, string]>([
   ['issuer_not_https', verifier({ issuer: 'http://idp.example', audience }), 'got "http://idp.example"'],
   ['issuer_not_https', client({ issuer: 'http://idp.example', clientSecret: 's' }), 'an https URL'],
@@ -52,7 +61,7 @@ it.each<[OptionErrorCode, () => unknown, string]>([
     client({ tokenEndpoint: 'http://idp.example/token', clientSecret: 's' }),
     'tokenEndpoint',
   ],
-  ['audience_missing', verifier({ issuer }), 'SERVICE_AUTH_AUDIENCE; null is for any'],
+  ['audience_missing', verifier({ issuer }), 'SERVICE_AUTH_AUDIENCE; null would take tokens for any service'],
   ['option_missing', verifier({ audience }), 'give it or set SERVICE_AUTH_ISSUER'],
   ['option_missing', client({ issuer }), 'clientSecret is required'],
   ['option_unset', client({ issuer, clientSecret: undefined }), 'clientSecret is undefined'],

@@ -24,6 +24,18 @@ describe('messages name where, option, rule and value', () => {
       () => check.number('seconds', '5', 0, 10, 'seconds'),
       'createThing: seconds must be a number of seconds from 0 to 10; got "5"',
     ],
+    [
+      () => check.wholeNumber('count', 1.5, 1, 10, 'entries'),
+      'createThing: count must be a whole number of entries from 1 to 10; got 1.5',
+    ],
+    [
+      () => check.wholeNumber('count', '5', 1, 10, 'entries'),
+      'createThing: count must be a whole number of entries from 1 to 10; got "5"',
+    ],
+    [
+      () => check.wholeNumber('count', 11, 1, 10, 'entries'),
+      'createThing: count must be a whole number of entries from 1 to 10; got 11',
+    ],
     [() => check.boolean('on', 'yes'), 'createThing: on must be true or false; got "yes"'],
     [() => check.function('call', {} as () => void), 'createThing: call must be a function; got an object'],
     [() => check.oneOf('mode', 'x', ['a', 'b']), "createThing: mode must be one of 'a', 'b'; got \"x\""],

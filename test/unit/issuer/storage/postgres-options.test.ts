@@ -8,8 +8,11 @@ it.each([
   [{ url: 5 }, 'url must be a postgresql: URL'],
   [{ url: 'mysql://user:secret@127.0.0.1/database' }, 'url must be a postgresql: URL'],
   [{ url: 'host=127.0.0.1 password=secret' }, 'url must be a postgresql: URL'],
-  [{ url, maxConnections: 0 }, 'maxConnections must be a number of connections from 1 to 1000; got 0'],
-  [{ url, maxConnections: 1.5 }, 'maxConnections must be a whole number; got 1.5'],
+  [{ url, maxConnections: 0 }, 'maxConnections must be a whole number of connections from 1 to 1000; got 0'],
+  [
+    { url, maxConnections: 1.5 },
+    'maxConnections must be a whole number of connections from 1 to 1000; got 1.5',
+  ],
   [{ url, max: 5 }, 'unknown option max in options; did you mean maxConnections?'],
 ])('%j is refused', async (options, message) => {
   // biome-ignore lint/suspicious/noExplicitAny: what a program without types may pass
