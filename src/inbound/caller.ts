@@ -28,7 +28,7 @@ export interface CallerFields {
  *   caller.kind === 'service' && caller.hasScope('orders:write');
  * ```
  */
-export class Caller {
+export interface Caller {
   readonly issuer: string;
   /** `sub` (RFC 7519 section 4.1.2). */
   readonly subject: string | undefined;
@@ -47,6 +47,27 @@ export class Caller {
   /** `cnf` (RFC 7800): the key or certificate that the token is bound to. */
   readonly confirmation: JsonObject | undefined;
   /** `act` (RFC 8693 section 4.1): who acts for the subject. */
+  readonly actor: JsonObject | undefined;
+  /** Every claim as the token has it; no own property, since claims may be personal. */
+  readonly claims: JsonObject;
+  /** The access token itself, for token exchange; no own property either. */
+  readonly token: string;
+  hasScope(scope: string): boolean;
+}
+
+/** The one that a verifier makes. */
+export class VerifiedCaller implements Caller {
+  readonly issuer: string;
+  readonly subject: string | undefined;
+  readonly clientId: string | undefined;
+  readonly kind: 'service' | 'user';
+  readonly audience: readonly string[];
+  readonly scopes: ReadonlySet<string>;
+  readonly expiresAt: number;
+  readonly issuedAt: number | undefined;
+  readonly tokenId: string | undefined;
+  readonly scheme: 'Bearer' | 'DPoP';
+  readonly confirmation: JsonObject | undefined;
   readonly actor: JsonObject | undefined;
   readonly #claims: JsonObject;
   readonly #token: string;
@@ -69,13 +90,11 @@ export class Caller {
     Object.freeze(this);
   }
 
-  /** Every claim as the token has it; no own property either, since claims may be personal. */
   get claims(): JsonObject {
     // Frozen when somebody looks, which few requests do.
     return Object.isFrozen(this.#claims) ? this.#claims : deepFreeze(this.#claims);
   }
 
-  /** The access token itself, for token exchange. */
   get token(): string {
     return this.#token;
   }

@@ -1,7 +1,7 @@
 /** Pure checks of verified claims (RFC 7519 section 4.1, RFC 9068 section 4); the clock is passed in. */
 import { Fault } from '../shared/fault.ts';
 import { isObject, type JsonObject } from '../shared/json.ts';
-import { Caller } from './caller.ts';
+import { type Caller, VerifiedCaller } from './caller.ts';
 import type { ClaimMapping } from './claim-mapping.ts';
 
 export interface ClaimRules {
@@ -87,7 +87,7 @@ export function readCaller(
   if (isService === null) return invalid('a kind that can be read', 'none');
   const kind = isService ? 'service' : 'user';
   const scheme = isObject(claims.cnf) && claims.cnf.jkt !== undefined ? 'DPoP' : 'Bearer';
-  return new Caller(
+  return new VerifiedCaller(
     { issuer, subject, clientId, kind, audience, scopes, expiresAt, issuedAt, tokenId, scheme, claims },
     token,
   );

@@ -13,13 +13,23 @@ export type TokenType = 'Bearer' | 'DPoP';
 /**
  * An access token as the authorization server gave it.
  *
- * `accessToken` is no own property: it reaches no log, no JSON and no spread copy by accident.
+ * `accessToken` and `authorization` are no own properties: they reach no log, no JSON and no spread copy by accident.
  */
-export class AccessToken implements AccessTokenFields {
+export interface AccessToken {
+  readonly accessToken: string;
   readonly tokenType: TokenType;
   /** In epoch milliseconds; counted from when the token was asked for, so it errs on the early side. */
   readonly expiresAt: number;
   /** What was granted: as the server says, or as it was asked for where the server is silent. */
+  readonly scope: string | undefined;
+  /** The value of the `Authorization` header (RFC 6750 section 2.1, RFC 9449 section 7.1). */
+  readonly authorization: string;
+}
+
+/** The one that a token client makes. */
+export class ReceivedToken implements AccessToken {
+  readonly tokenType: TokenType;
+  readonly expiresAt: number;
   readonly scope: string | undefined;
   readonly #accessToken: string;
   readonly #authorization: string;
@@ -37,7 +47,6 @@ export class AccessToken implements AccessTokenFields {
     return this.#accessToken;
   }
 
-  /** The value of the `Authorization` header (RFC 6750 section 2.1, RFC 9449 section 7.1). */
   get authorization(): string {
     return this.#authorization;
   }

@@ -1,7 +1,7 @@
 /** A token with the key that it is bound to, as slots keep it. */
 import { accessTokenHash } from '../shared/dpop.ts';
 import { andThen, type MaybePromise } from '../shared/maybe-async.ts';
-import { AccessToken, type AccessTokenFields } from './access-token.ts';
+import { type AccessToken, type AccessTokenFields, ReceivedToken } from './access-token.ts';
 import type { DpopSigner } from './dpop-keys.ts';
 
 export interface HeldToken {
@@ -15,7 +15,7 @@ export interface HeldToken {
 export function holdToken(fields: AccessTokenFields, signer: DpopSigner | undefined): HeldToken {
   let hash: string | undefined;
   return {
-    token: new AccessToken(fields),
+    token: new ReceivedToken(fields),
     signer: fields.tokenType === 'DPoP' ? signer : undefined,
     hash: () =>
       hash ??

@@ -6,7 +6,7 @@ import { OptionChecker } from '../shared/options.ts';
 import type { Bytes } from '../shared/runtime.ts';
 import { createSealedText } from '../shared/sealed-text.ts';
 import type { TokenStore } from '../shared/stores.ts';
-import { AccessToken, type AccessTokenFields } from './access-token.ts';
+import { type AccessToken, type AccessTokenFields, ReceivedToken } from './access-token.ts';
 
 export interface SharedTokens {
   /**
@@ -185,7 +185,7 @@ function parseToken(text: string | undefined): AccessToken | undefined {
   if (typeof accessToken !== 'string' || typeof expiresAt !== 'number') return undefined;
   if (tokenType !== 'Bearer' && tokenType !== 'DPoP') return undefined;
   if (scope !== undefined && typeof scope !== 'string') return undefined;
-  return new AccessToken({ accessToken, tokenType, expiresAt, scope });
+  return new ReceivedToken({ accessToken, tokenType, expiresAt, scope });
 }
 
 function parseJson(text: string): unknown {

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
+import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const run = promisify(execFile);
@@ -93,6 +94,27 @@ describe('the packed tarball in an empty project', () => {
 
   it('is less than 300 kB', async () => {
     expect((await stat(packed)).size).toBeLessThan(300_000);
+  });
+
+  it.each(subpaths)('%s has every value that its types promise, and types for every value', async (name) => {
+    const file = name === 'service-auth' ? 'index' : name.slice('service-auth/'.length);
+    const types = join(project, 'user/node_modules/service-auth/dist', `${file}.d.ts`);
+    const program = ts.createProgram([types], { module: ts.ModuleKind.NodeNext, skipLibCheck: true });
+    const checker = program.getTypeChecker();
+    const source = program.getSourceFile(types);
+    const module = source && checker.getSymbolAtLocation(source);
+    if (module === undefined) throw new Error(`${types} is no module`);
+    const isValue = (symbol: ts.Symbol): boolean => {
+      const { flags } = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+      return (flags & ts.SymbolFlags.Value) !== 0;
+    };
+    const promised = checker.getExportsOfModule(module).filter(isValue);
+    const { stdout } = await inUser(
+      '--input-type=module',
+      '-e',
+      `console.log(Object.keys(await import('${name}')).join())`,
+    );
+    expect(promised.map((symbol) => symbol.name).sort()).toEqual(stdout.trim().split(',').sort());
   });
 
   it('runs its command by its own name, as npx does', async () => {

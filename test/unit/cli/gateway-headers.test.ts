@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { callerHeaders } from '../../../src/cli/gateway/caller-headers.ts';
 import { createRefusalLog } from '../../../src/cli/gateway/refusal-log.ts';
-import { Caller, type CallerFields } from '../../../src/inbound/caller.ts';
+import { type CallerFields, VerifiedCaller } from '../../../src/inbound/caller.ts';
 
 function headersOf(changes: Partial<CallerFields> = {}): ReturnType<typeof callerHeaders> {
   const fields: CallerFields = {
@@ -18,7 +18,7 @@ function headersOf(changes: Partial<CallerFields> = {}): ReturnType<typeof calle
     claims: {},
     ...changes,
   };
-  return callerHeaders(new Caller(fields, 'the token'));
+  return callerHeaders(new VerifiedCaller(fields, 'the token'));
 }
 
 describe('headers of the caller', () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { isServiceAuthError } from '../../../src/errors.ts';
-import { Caller } from '../../../src/inbound/caller.ts';
+import { type Caller, VerifiedCaller } from '../../../src/inbound/caller.ts';
 import { createDenyList, type DenyList } from '../../../src/inbound/deny-list.ts';
 import { nowMs, nowSeconds } from '../../helpers/tokens.ts';
 
@@ -17,7 +17,7 @@ beforeEach(() => {
 const make = (maxEntries = 3): DenyList => createDenyList({ now: () => time, maxEntries });
 
 function caller(changes: Partial<Pick<Caller, 'clientId' | 'tokenId' | 'issuedAt' | 'expiresAt'>> = {}) {
-  return new Caller(
+  return new VerifiedCaller(
     {
       issuer: 'https://issuer.example',
       subject: 'billing',

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Caller } from '../../../src/inbound/caller.ts';
+import { type Caller, VerifiedCaller } from '../../../src/inbound/caller.ts';
 import { compilePolicy, type Policy } from '../../../src/inbound/policy.ts';
 
 interface Who {
@@ -12,7 +12,7 @@ interface Who {
 }
 
 const callerOf = (who: Who): Caller =>
-  new Caller(
+  new VerifiedCaller(
     { ...who, subject: 's', expiresAt: 1, issuedAt: 1, tokenId: undefined, scheme: 'Bearer', claims: {} },
     'token',
   );

@@ -12,7 +12,7 @@ import {
   privateKeyJwt,
   secretFile,
 } from '../../../src/index.ts';
-import { AccessToken } from '../../../src/outbound/access-token.ts';
+import { ReceivedToken } from '../../../src/outbound/access-token.ts';
 import { type Handler, sendJson, startServer, startTokenServer } from './support.ts';
 
 afterEach(() => {
@@ -78,7 +78,7 @@ describe('threat 27: a secret in the wrong place is not shown', () => {
   });
 
   it('an access token, even where inspection calls getters', () => {
-    const token = new AccessToken({ accessToken: SECRET, tokenType: 'Bearer', expiresAt: 1, scope: 'a' });
+    const token = new ReceivedToken({ accessToken: SECRET, tokenType: 'Bearer', expiresAt: 1, scope: 'a' });
     const text = inspect({ token }, { showHidden: true, getters: true, depth: 9 });
     expect(text).toContain("scope: 'a'");
     expect(text).not.toContain(SECRET);

@@ -1,7 +1,11 @@
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { AccessToken, type AccessTokenFields } from '../../../src/outbound/access-token.ts';
+import {
+  type AccessToken,
+  type AccessTokenFields,
+  ReceivedToken,
+} from '../../../src/outbound/access-token.ts';
 import {
   createSharedTokens,
   type SharedTokens,
@@ -60,7 +64,7 @@ function createBench(options: Partial<SharedTokensOptions> = {}) {
   const watched = watchedStore(clock.now);
   const failures: string[] = [];
   const tokenFor = (name: string, lifetimeMs = 10 * MINUTE): AccessToken =>
-    new AccessToken({
+    new ReceivedToken({
       accessToken: name,
       tokenType: 'Bearer',
       expiresAt: clock.now() + lifetimeMs,

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { AccessToken } from '../../../src/outbound/access-token.ts';
+import { type AccessToken, ReceivedToken } from '../../../src/outbound/access-token.ts';
 import { requestToken, type TokenRequest } from '../../../src/outbound/token-request.ts';
 import { authenticateClient, type ClientAuth, clientSecretPost } from '../../../src/shared/client-auth.ts';
 import vectors from '../../vectors/rfc6749-client.json' with { type: 'json' };
@@ -63,7 +63,7 @@ async function ask(
     ...expected,
   });
   if ('refusal' in answer) throw answer.refusal;
-  return new AccessToken(answer.token);
+  return new ReceivedToken(answer.token);
 }
 
 describe('the token request (RFC 6749 section 4.4.2)', () => {
