@@ -18,6 +18,6 @@ export function judgeUrl(places: TargetFinder<ResolvedTarget>, where: string, te
   if (target !== undefined) return { target, href: url.href };
   throw new ServiceAuthError(
     'untrusted_target',
-    `no target covers ${withoutQuery(url.href)}; nothing was sent. Name its origin in targets`,
+    `no target covers ${withoutQuery(url.href)}; nothing was sent. Name its origin in targets or SERVICE_AUTH_TARGETS`,
   );
 }

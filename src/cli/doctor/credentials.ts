@@ -51,7 +51,8 @@ async function verify(token: string, { issuer, audience, claims }: Examination):
   const name = 'verification';
   const decoded = decodeToken(token);
   if (decoded.kind === 'opaque') {
-    return [{ check: name, status: 'skipped', found: 'the token is opaque; services have to introspect it' }];
+    const found = 'the token is opaque: services need the option introspection for it';
+    return [{ check: name, status: 'skipped', found }];
   }
   const trusted = { issuer, ...(claims !== undefined && { claims }) };
   const expectations = { issuer: trusted, audience, typ: 'any', policy: {} };
