@@ -24,7 +24,7 @@ npm run bench -- --profile | --publish
 Measures all tables, which takes about half an hour, or those whose names begin so; a name in full is that
 table alone. Results go to bench/results; the documents and charts are written by a run of all tables, or by --publish.
 
-  --quick     fewer rounds, about five minutes in all; writes nothing
+  --quick     fewer rounds and fewer tables, about two minutes in all; writes nothing
   --check     compares with bench/baseline.json and writes nothing; status 1 where something is slower
   --baseline  puts what was measured into bench/baseline.json, too
   --profile   takes the CPU profiles of the hot paths, some minutes

@@ -141,7 +141,7 @@ export const tables: readonly Table[] = [
       chart: 'http',
       bar: { column: 'CPU us', unit: 'processor time a request, microseconds' },
       rows: (effort) =>
-        http(framework, effort === 'quick' ? { rounds: 2, requests: 300 } : { rounds: 7, requests: 6000 }),
+        http(framework, effort === 'quick' ? { rounds: 1, requests: 100 } : { rounds: 7, requests: 6000 }),
     }),
   ),
   {
@@ -151,7 +151,7 @@ export const tables: readonly Table[] = [
     guard: 'unsteady',
     bar: { column: 'CPU us', unit: 'processor time a request, microseconds' },
     rows: (effort) =>
-      telemetry(effort === 'quick' ? { rounds: 2, requests: 300 } : { rounds: 15, requests: 6000 }),
+      telemetry(effort === 'quick' ? { rounds: 1, requests: 100 } : { rounds: 15, requests: 6000 }),
   },
   {
     name: 'telemetry, alone',
@@ -165,6 +165,7 @@ export const tables: readonly Table[] = [
   {
     name: 'memory',
     title: 'Kept of each token',
+    isLong: true,
     chart: 'size',
     isSized: true,
     bar: { column: 'bytes each', unit: 'bytes' },
@@ -250,6 +251,7 @@ export const tables: readonly Table[] = [
   {
     name: 'issuer, registered services',
     title: 'Token given by an issuer that knows more services',
+    isLong: true,
     chart: 'issuer',
     operations: 4000,
     contenders: (_, effort) => issuerServices(effort === 'quick' ? 1000 : 1_000_000),
@@ -261,9 +263,10 @@ function burstTable(tokens: number, onOneCore: boolean): Table {
   return {
     name: `burst of ${tokens}, ${cores}`,
     title: `${tokens.toLocaleString('en')} new tokens at once, ${cores}: how long the event loop stood still`,
+    isLong: tokens > 100,
     chart: 'burst',
     bar: { column: loopBlocked, unit: 'milliseconds, median of the maxima' },
-    rows: (effort) => burst(tokens, effort === 'quick' ? 3 : 21, onOneCore),
+    rows: (effort) => burst(tokens, effort === 'quick' ? 1 : 21, onOneCore),
   };
 }
 
