@@ -119,7 +119,7 @@ function interceptorOf(authorizer: CallAuthorizer, only: string | undefined): Au
 }
 
 function readOrigin(text: unknown): string {
-  const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined;
+  const url = typeof text === 'string' ? parse(text) : undefined;
   if (url !== undefined && url.href === `${url.origin}/`) return url.origin;
   throw optionError('option_invalid', `${where}: origin must be an origin such as https://orders.internal`);
 }
@@ -145,7 +145,15 @@ function originOf(origin: string | URL): string {
   if (typeof origin !== 'string') return origin.origin;
   // As a rule it is one already, and a target has the very same; what is not may end in a slash.
   if (!origin.endsWith('/')) return origin;
-  return URL.canParse(origin) ? new URL(origin).origin : origin;
+  return parse(origin)?.origin ?? origin;
+}
+
+function parse(url: string): URL | undefined {
+  try {
+    return new URL(url);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Whether it can be sent twice: streams and iterators are used up. */

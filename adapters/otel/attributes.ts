@@ -51,10 +51,14 @@ const defaultPorts: Readonly<Record<string, number>> = { 'https:': 443, 'http:':
 
 /** Whom a request went to. */
 export function serverOf(url: string | undefined): { address?: string; port?: number } {
-  if (url === undefined || !URL.canParse(url)) return {};
-  const { hostname, port, protocol } = new URL(url);
-  const number = port === '' ? defaultPorts[protocol] : Number(port);
-  return number === undefined ? { address: hostname } : { address: hostname, port: number };
+  if (url === undefined) return {};
+  try {
+    const { hostname, port, protocol } = new URL(url);
+    const number = port === '' ? defaultPorts[protocol] : Number(port);
+    return number === undefined ? { address: hostname } : { address: hostname, port: number };
+  } catch {
+    return {};
+  }
 }
 
 /** Without those that are not known. */

@@ -2,6 +2,7 @@
 import type { FetchFunction } from '../../src/index.ts';
 import type { Issuer } from '../../src/issuer/issuer.ts';
 import type { OptionChecker } from '../../src/shared/options.ts';
+import { parseUrl } from '../../src/shared/url.ts';
 import { endpointOf } from './endpoints.ts';
 import type { FaultScript } from './faults.ts';
 import type { Ledger } from './ledger.ts';
@@ -87,7 +88,7 @@ export function readServices(
   const read = new Map<string, TestService>();
   for (const [name, service] of Object.entries(services)) {
     const rule = 'origins such as https://orders.internal, and not that of the issuer';
-    const origin = URL.canParse(name) ? new URL(name).origin : undefined;
+    const origin = parseUrl(name)?.origin;
     if (
       origin === undefined ||
       (name !== origin && name !== `${origin}/`) ||

@@ -7,6 +7,7 @@ import {
 } from '../index.ts';
 import { networkError } from '../shared/http.ts';
 import { readBounded } from '../shared/transport.ts';
+import { parseUrl } from '../shared/url.ts';
 import {
   audienceFlagHelp,
   clientEnvironmentHelp,
@@ -91,7 +92,7 @@ export const callCommand = defineCommand({
 });
 
 function readUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const url = parseUrl(text);
   if (url?.protocol === 'https:' || url?.protocol === 'http:') return url;
   throw new UsageError('the URL must be an http or https URL');
 }

@@ -2,6 +2,7 @@ import { listFromEnvironment, missing } from '../environment.ts';
 import { type KeyAlgorithm, keyAlgorithms } from '../shared/crypto.ts';
 import { OptionChecker } from '../shared/options.ts';
 import { readScopeNames } from '../shared/scope.ts';
+import { parseUrl } from '../shared/url.ts';
 import { checkIssuerUrl, checkSecureUrl } from '../shared/url-options.ts';
 import type { HttpAnswer } from './challenge.ts';
 
@@ -84,7 +85,7 @@ export function createProtectedResource(given: ProtectedResourceOptions): Protec
     path: `${path}${search}`,
     answer({ method, url }) {
       // Nearly every request is for something else, and parsing costs more than looking.
-      const asked = url.includes(WELL_KNOWN) ? parse(url) : undefined;
+      const asked = url.includes(WELL_KNOWN) ? parseUrl(url, 'http://localhost') : undefined;
       if (asked?.pathname !== path || (search !== '' && asked.search !== search)) return undefined;
       if (method === 'GET' || method === 'HEAD') return found;
       return method === 'OPTIONS' ? preflight : notAllowed;
@@ -146,10 +147,4 @@ function readMembers(check: OptionChecker, options: ProtectedResourceOptions): R
     resource_name: string('resourceName'),
     resource_documentation: documentation && checkSecureUrl(check, 'resourceDocumentation', documentation),
   };
-}
-
-/** A request's URL, absolute or not. */
-function parse(url: string): URL | undefined {
-  const base = 'http://localhost';
-  return URL.canParse(url, base) ? new URL(url, base) : undefined;
 }

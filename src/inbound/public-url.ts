@@ -3,6 +3,7 @@
 import { readForwarded } from '../shared/forwarded.ts';
 import { createIpRanges } from '../shared/ip-range.ts';
 import type { OptionChecker } from '../shared/options.ts';
+import { parseUrl } from '../shared/url.ts';
 import type { AuthRequest } from './credentials.ts';
 import { requestOrigin } from './request-origin.ts';
 
@@ -39,7 +40,7 @@ export function createPublicUrl(option: PublicUrl | undefined, check: OptionChec
 
 function underBase(check: OptionChecker, option: string): ReadPublicUrl {
   const rule = 'an http or https URL without query, fragment and user';
-  const url = URL.canParse(option) ? new URL(option) : check.fail('publicUrl', rule, option);
+  const url = parseUrl(option) ?? check.fail('publicUrl', rule, option);
   const { protocol, search, hash, username, password, origin, pathname } = url;
   if (protocol !== 'https:' && protocol !== 'http:') check.fail('publicUrl', rule, option);
   if (search !== '' || hash !== '' || username !== '' || password !== '')
@@ -57,7 +58,7 @@ function ownUrl(request: AuthRequest): string | undefined {
   const host = headers.get('host');
   if (!url.startsWith('/')) {
     // The absolute form of HTTP/1.1 names a host of its own (RFC 9112 section 3.2.2): two that differ are none.
-    const own = URL.canParse(url) ? new URL(url) : undefined;
+    const own = parseUrl(url);
     const isPlain = own !== undefined && (own.protocol === 'https:' || own.protocol === 'http:');
     if (!isPlain) return undefined;
     if (host === null || host === undefined) return url;
@@ -70,7 +71,6 @@ function ownUrl(request: AuthRequest): string | undefined {
 
 function pathOf(url: string): string | undefined {
   if (url.startsWith('/')) return url;
-  if (!URL.canParse(url)) return undefined;
-  const { pathname, search } = new URL(url);
-  return pathname + search;
+  const parsed = parseUrl(url);
+  return parsed && parsed.pathname + parsed.search;
 }

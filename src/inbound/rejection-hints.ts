@@ -5,6 +5,7 @@
  */
 import type { RejectionReason } from '../events.ts';
 import type { Fault } from '../shared/fault.ts';
+import { parseUrl } from '../shared/url.ts';
 import { urlDifference } from '../shared/url-difference.ts';
 import { audienceHint } from './audience-hint.ts';
 import { createClockHint } from './clock-hint.ts';
@@ -96,8 +97,7 @@ function tenantOf(issuer: string): string | undefined {
 }
 
 function hostDifference(expected: string, actual: string): string | undefined {
-  if (!URL.canParse(expected) || !URL.canParse(actual)) return undefined;
-  const { pathname } = new URL(expected);
-  if (pathname === '/' || pathname !== new URL(actual).pathname) return undefined;
+  const [path, other] = [parseUrl(expected)?.pathname, parseUrl(actual)?.pathname];
+  if (path === undefined || path === '/' || path !== other) return undefined;
   return 'they differ by their hosts alone: an issuer may call itself as its client did (Keycloak: set its hostname)';
 }

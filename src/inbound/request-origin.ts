@@ -1,3 +1,5 @@
+import { parseUrl } from '../shared/url.ts';
+
 let last = { protocol: '', host: '', origin: '' };
 
 /**
@@ -11,8 +13,8 @@ export function requestOrigin(protocol: string, host: string): string | undefine
     // White space, controls, what is not ASCII, and the characters that end a host: # / ? @ \ and the comma of two.
     if (code <= 0x20 || code >= 0x7f || '#/?@\\,'.includes(host[at] ?? '')) return undefined;
   }
-  const text = `${protocol}//${host}`;
-  if (host === '' || !URL.canParse(text)) return undefined;
-  last = { protocol, host, origin: new URL(text).origin };
+  const url = host === '' ? undefined : parseUrl(`${protocol}//${host}`);
+  if (url === undefined) return undefined;
+  last = { protocol, host, origin: url.origin };
   return last.origin;
 }

@@ -6,6 +6,7 @@ import { createIpRanges } from '../shared/ip-range.ts';
 import { OptionChecker } from '../shared/options.ts';
 import { isScopeName } from '../shared/scope.ts';
 import type { Fetch } from '../shared/transport.ts';
+import { parseUrl } from '../shared/url.ts';
 import {
   type IssuerOptions,
   issuerOptions,
@@ -105,12 +106,13 @@ export function resolveIssuerOptions(given: IssuerOptions): IssuerSettings {
 function checkIssuer(check: OptionChecker, value: unknown): string {
   const rule = 'an https URL (http on loopback addresses) without query, fragment and credentials';
   const issuer = check.string('issuer', value, rule);
-  if (!URL.canParse(issuer)) return check.fail('issuer', rule, issuer, { code: 'issuer_not_url' });
-  const { href, username, password } = new URL(issuer);
+  const url = parseUrl(issuer);
+  if (url === undefined) return check.fail('issuer', rule, issuer, { code: 'issuer_not_url' });
+  const { href, username, password, pathname } = url;
   if (username !== '' || password !== '') return check.failSecret('issuer', rule, { code: 'issuer_not_url' });
   if (/[?#]/.test(issuer)) return check.fail('issuer', rule, issuer, { code: 'issuer_not_url' });
   if (!isSecureUrl(issuer)) return check.fail('issuer', rule, issuer, { code: 'issuer_not_https' });
-  if (new URL(issuer).pathname.includes('/:'))
+  if (pathname.includes('/:'))
     return check.fail('issuer', 'without a segment that begins with a colon', issuer);
   // Verifiers compare issuers to the byte, so there must be one spelling only.
   const canonical = issuer === href || `${issuer}/` === href;
@@ -188,7 +190,7 @@ function checkLimits(
 
 /** RFC 8707 section 2: an absolute URI without fragment. */
 export function isResourceUri(text: string): boolean {
-  return URL.canParse(text) && !text.includes('#') && /^[\x21-\x7e]+$/.test(text);
+  return parseUrl(text) !== undefined && !text.includes('#') && /^[\x21-\x7e]+$/.test(text);
 }
 
 function wholeSeconds(check: OptionChecker, option: string, value: unknown, least: number): number {

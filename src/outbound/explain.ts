@@ -1,4 +1,6 @@
 /** Says what calls of a URL would meet, from what is known already. */
+
+import { parseUrl } from '../shared/url.ts';
 import type { SubjectFinder } from './subject-finder.ts';
 import type { ResolvedTarget, TargetFinder } from './targets.ts';
 import type { TokenState } from './token-slot.ts';
@@ -32,7 +34,8 @@ export interface Known {
 }
 
 export function explain({ places, subjectOf, source, now }: Known, url: string | URL): Explanation {
-  const target = URL.canParse(url) ? places.ofUrl(new URL(url)) : undefined;
+  const parsed = parseUrl(url);
+  const target = parsed && places.ofUrl(parsed);
   if (target === undefined) return { target, token: undefined, lastError: undefined };
   const { origin, pathPrefix } = target;
   const { scopes, resources: asked, dpop: isBound } = target;

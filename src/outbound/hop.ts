@@ -1,6 +1,7 @@
 /** One request on its way: what `fetch` was called with, and what a redirect makes of it (Fetch standard, 4.4). */
 import { optionError, ServiceAuthError } from '../errors.ts';
 import { withoutQuery } from '../shared/http.ts';
+import { parseUrl } from '../shared/url.ts';
 
 /** What a call is sent with; the global `fetch` is one. */
 export type FetchFunction = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
@@ -166,7 +167,8 @@ export function redirectLocation(response: Response, from: string): URL | undefi
   const location = redirectStatuses.has(response.status) ? response.headers.get('location') : null;
   if (location === null && !hidden) return undefined;
   discard(response);
-  if (location !== null && URL.canParse(location, from)) return new URL(location, from);
+  const url = location === null ? undefined : parseUrl(location, from);
+  if (url !== undefined) return url;
   const reason = hidden ? 'redirects, and this runtime hides where' : 'redirects to no URL';
   throw new ServiceAuthError('redirect_refused', `${withoutQuery(from)} ${reason}`);
 }

@@ -2,6 +2,7 @@
 import { isLoopback } from '../shared/http.ts';
 import type { MaybePromise } from '../shared/maybe-async.ts';
 import type { OptionChecker } from '../shared/options.ts';
+import { parseUrl } from '../shared/url.ts';
 import type { SubjectToken } from './exchange.ts';
 import { readResources, readScopes } from './token-subject.ts';
 
@@ -68,8 +69,9 @@ export function readTargets(check: OptionChecker, option: Targets): readonly Res
 /** The one target that a `resource` stands for; `undefined` if it is no http URL that names a place. */
 export function targetOfResource(resources: readonly string[]): Target | undefined {
   const [resource, ...others] = resources;
-  if (resource === undefined || others.length > 0 || !URL.canParse(resource)) return undefined;
-  const { protocol, origin, pathname, search, username, password } = new URL(resource);
+  const url = resource === undefined || others.length > 0 ? undefined : parseUrl(resource);
+  if (url === undefined) return undefined;
+  const { protocol, origin, pathname, search, username, password } = url;
   if (!isHttp(protocol) || `${search}${username}${password}` !== '') return undefined;
   return { origin, pathPrefix: pathname };
 }
@@ -107,7 +109,7 @@ function readTarget(check: OptionChecker, option: unknown): ResolvedTarget {
 function readOrigin(check: OptionChecker, value: unknown): URL {
   const rule = 'an origin such as https://orders.internal, without path, query and user';
   const text = check.string('targets.origin', value, rule);
-  const url = URL.canParse(text) ? new URL(text) : check.fail('targets.origin', rule, text);
+  const url = parseUrl(text) ?? check.fail('targets.origin', rule, text);
   const { protocol, pathname, search, hash, username, password, hostname } = url;
   // A user in it may hold a password, so the value is not shown.
   if (username !== '' || password !== '') check.failSecret('targets.origin', rule);
@@ -121,7 +123,7 @@ function readOrigin(check: OptionChecker, value: unknown): URL {
 function readPathPrefix(check: OptionChecker, origin: string, value: unknown): string {
   const rule = 'a path that begins with a slash, without query, fragment and dot segments';
   const text = check.string('targets.pathPrefix', value, rule);
-  const url = URL.canParse(`${origin}${text}`) ? new URL(`${origin}${text}`) : undefined;
+  const url = parseUrl(`${origin}${text}`);
   const clean = text.startsWith('/') && url?.origin === origin && !/[?#\\]/.test(text) && !isAmbiguous(text);
   return clean && url !== undefined ? url.pathname : check.fail('targets.pathPrefix', rule, text);
 }

@@ -1,6 +1,7 @@
 import { unlessAborted } from '../shared/abort.ts';
 import { accessTokenHash as hashOf } from '../shared/dpop.ts';
 import { OptionChecker } from '../shared/options.ts';
+import { parseUrl } from '../shared/url.ts';
 import type { AccessToken } from './access-token.ts';
 import { readExchange, type TokensToExchange } from './exchange.ts';
 import {
@@ -171,11 +172,10 @@ export function tokenClientOf(source: TokenSource, settings: TokenClientSettings
       const { accessToken } = given;
       const method = proofCheck.string('method', given.method);
       const url = String(given.url);
-      if (!URL.canParse(url)) proofCheck.failSecret('url', 'an absolute URL');
+      const { origin } = parseUrl(url) ?? proofCheck.failSecret('url', 'an absolute URL');
       const held = accessToken === undefined ? undefined : source.find(accessToken);
       const signer = held?.signer ?? (await settings.dpopKeys.signer());
       const role = accessToken === undefined ? 'issuer' : 'resource';
-      const { origin } = new URL(url);
       const accessTokenHash =
         accessToken === undefined ? undefined : await (held?.hash() ?? hashOf(accessToken));
       const nonce = given.nonce ?? source.servers.nonce(role, origin);

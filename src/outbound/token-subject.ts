@@ -1,6 +1,7 @@
 /** What a token is asked for, and the cache key that stands for all of it. */
 import type { OptionChecker } from '../shared/options.ts';
 import { readScopeNames } from '../shared/scope.ts';
+import { parseUrl } from '../shared/url.ts';
 
 export type Parameters = readonly (readonly [name: string, value: string])[];
 
@@ -95,7 +96,7 @@ export function readResources(check: OptionChecker, option: string, value: unkno
   if (value === undefined) return [];
   const resources = check.strings(option, value);
   for (const resource of resources) {
-    if (!URL.canParse(resource) || resource.includes('#')) {
+    if (parseUrl(resource) === undefined || resource.includes('#')) {
       check.fail(option, 'an absolute URI without fragment; other names belong into audience', resource);
     }
   }

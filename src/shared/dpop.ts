@@ -2,6 +2,7 @@
 import { encodeBase64url } from './base64url.ts';
 import { sha256 } from './crypto.ts';
 import { andThen, type MaybePromise } from './maybe-async.ts';
+import { parseUrl } from './url.ts';
 
 /** `ath`: the base64url of the SHA-256 digest of the access token (RFC 9449 section 4.2). */
 export function accessTokenHash(token: string): MaybePromise<string> {
@@ -14,8 +15,9 @@ export function accessTokenHash(token: string): MaybePromise<string> {
  */
 export function normalizeHtu(url: string): string | undefined {
   // The URL parser repairs white space, control characters, backslashes and slashes; a proof must not need repair.
-  if (!isClean(url) || !URL.canParse(url)) return undefined;
-  const { protocol, host, pathname } = new URL(url);
+  const parsed = isClean(url) ? parseUrl(url) : undefined;
+  if (parsed === undefined) return undefined;
+  const { protocol, host, pathname } = parsed;
   if (protocol !== 'https:' && protocol !== 'http:') return undefined;
   if (!isPlainAuthority(url, protocol.length)) return undefined;
   const path = normalizePercent(pathname);

@@ -4,6 +4,7 @@ import { type EndSignal, onAbort } from './abort.ts';
 import { type JsonObject, parseJsonObject } from './json.ts';
 import type { Bytes } from './runtime.ts';
 import { type AnswerHeaders, type Fetch, fetchTransport, type Transport } from './transport.ts';
+import { parseUrl } from './url.ts';
 
 export interface BoundedRequest {
   readonly url: string;
@@ -135,9 +136,8 @@ export function errorCode(error: unknown): string | undefined {
 
 /** A URL for messages: its query may hold what is not for logs. */
 export function withoutQuery(url: string): string {
-  if (!URL.canParse(url)) return 'an unreadable URL';
-  const { origin, pathname } = new URL(url);
-  return `${origin}${pathname}`;
+  const parsed = parseUrl(url);
+  return parsed === undefined ? 'an unreadable URL' : `${parsed.origin}${parsed.pathname}`;
 }
 
 /** `Retry-After` (RFC 9110 section 10.2.3) in milliseconds, at most one hour. */
@@ -160,7 +160,7 @@ let lastSecureUrl: string | undefined;
 export function isSecureUrl(url: string): boolean {
   // Introspection asks about the same endpoint again and again.
   if (url === lastSecureUrl) return true;
-  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  const parsed = parseUrl(url);
   const isSecure =
     parsed?.protocol === 'https:' || (parsed?.protocol === 'http:' && isLoopback(parsed.hostname));
   if (isSecure) lastSecureUrl = url;

@@ -6,6 +6,7 @@ import { endpointHint } from './issuer-hints.ts';
 import { isObject, type JsonObject, own } from './json.ts';
 import { createRemoteDocument, type RemoteDocument } from './remote-document.ts';
 import type { Fetch } from './transport.ts';
+import { parseUrl } from './url.ts';
 import { urlDifference } from './url-difference.ts';
 
 export interface ServerMetadata {
@@ -117,7 +118,7 @@ function readUrl(issuer: string, url: string, json: JsonObject, member: string):
   if (value === undefined || value === null) {
     throw new ServiceAuthError('response_malformed', `the metadata of ${issuer} has no ${member}`);
   }
-  if (typeof value !== 'string' || !URL.canParse(value)) {
+  if (typeof value !== 'string' || parseUrl(value) === undefined) {
     throw new ServiceAuthError('response_malformed', `${withoutQuery(url)}: ${member} is not a URL`);
   }
   assertSecureUrl(value);

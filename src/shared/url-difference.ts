@@ -1,9 +1,10 @@
 import { isLoopback } from './http.ts';
+import { parseUrl } from './url.ts';
 
 /** How two URLs differ that are nearly the same; `undefined` where they are quite different ones. */
 export function urlDifference(expected: string, actual: string): string | undefined {
-  if (expected === actual || !URL.canParse(expected) || !URL.canParse(actual)) return undefined;
-  const [a, b] = [new URL(expected), new URL(actual)];
+  const [a, b] = [parseUrl(expected), parseUrl(actual)];
+  if (expected === actual || a === undefined || b === undefined) return undefined;
   const isPathSame = withoutSlash(a.pathname) === withoutSlash(b.pathname);
   if (a.origin === b.origin && isPathSame) {
     return withoutSlash(expected) === withoutSlash(actual)

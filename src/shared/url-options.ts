@@ -4,6 +4,7 @@ import { isSecureUrl } from './http.ts';
 import { documentHint } from './issuer-hints.ts';
 import type { Discovery } from './metadata.ts';
 import type { OptionChecker } from './options.ts';
+import { parseUrl } from './url.ts';
 
 const rule = 'an https URL (plain http only on loopback addresses)';
 
@@ -24,27 +25,26 @@ export function checkSecureUrl(
 ): string {
   const url = check.string(option, value, rule);
   const { notUrl: code, notHttps } = codes;
-  const isUrl = URL.canParse(url);
-  if (hasUser(url, isUrl)) check.failSecret(option, `${rule} without a user in it`, { code });
-  if (!isUrl) return check.fail(option, rule, url, { code, hint: schemeHint(url) });
+  const parsed = parseUrl(url);
+  if (hasUser(url, parsed)) check.failSecret(option, `${rule} without a user in it`, { code });
+  if (parsed === undefined) return check.fail(option, rule, url, { code, hint: schemeHint(url) });
   // The parser would mend it in silence, and no token says it so.
   if (url !== url.trim()) check.fail(option, `${rule} without white space`, url, { code });
   if (isSecureUrl(url)) return url;
   // What looks like a port of a host, orders.example:8443, is a scheme to the parser.
-  const isHttp = new URL(url).protocol === 'http:';
+  const isHttp = parsed.protocol === 'http:';
   const mistake = isHttp ? { code: notHttps } : { code, hint: schemeHint(url) };
   return check.fail(option, rule, url, mistake);
 }
 
 /** What is not written as a URL may hold a password all the same: `user:password@idp.example`. */
-function hasUser(text: string, isUrl: boolean): boolean {
-  if (!isUrl || !text.includes('://')) return text.includes('@');
-  const { username, password } = new URL(text);
-  return username !== '' || password !== '';
+function hasUser(text: string, url: URL | undefined): boolean {
+  if (url === undefined || !text.includes('://')) return text.includes('@');
+  return url.username !== '' || url.password !== '';
 }
 
 function schemeHint(url: string): string | undefined {
-  return !url.includes('://') && URL.canParse(`https://${url}`) ? 'is https:// missing?' : undefined;
+  return !url.includes('://') && parseUrl(`https://${url}`) ? 'is https:// missing?' : undefined;
 }
 
 /** RFC 8414 section 2: an https URL without query and fragment. */
@@ -64,5 +64,5 @@ export function checkDiscovery(check: OptionChecker, value: unknown): Discovery 
   if (value === 'oauth-authorization-server' || value === 'openid-configuration') return value;
   const names = "'oauth-authorization-server', 'openid-configuration' or the URL of the metadata";
   const url = check.string('discovery', value, names);
-  return URL.canParse(url) ? checkSecureUrl(check, 'discovery', url) : check.fail('discovery', names, url);
+  return parseUrl(url) ? checkSecureUrl(check, 'discovery', url) : check.fail('discovery', names, url);
 }

@@ -1,6 +1,7 @@
 /** The request that a proxy asks about, from what the proxy says of it. */
 import type { IncomingMessage } from 'node:http';
 import type { AuthRequest } from '../../index.ts';
+import { parseUrl } from '../../shared/url.ts';
 import { type RequestPath, readPath } from './request-path.ts';
 
 export interface OriginalRequest {
@@ -44,10 +45,7 @@ function compose(method: string, proto: string, host: string, target: string): O
 /** `undefined` where scheme or host is another than it says, or cannot be told. */
 function readOrigin(proto: string, host: string): URL | undefined {
   const isKnown = proto === 'https' || proto === 'http';
-  const text = `${proto}://${host}`;
-  return isKnown && isHostName(host.replace(/:\d{1,5}$/, '')) && URL.canParse(text)
-    ? new URL(text)
-    : undefined;
+  return isKnown && isHostName(host.replace(/:\d{1,5}$/, '')) ? parseUrl(`${proto}://${host}`) : undefined;
 }
 
 /**
@@ -55,8 +53,7 @@ function readOrigin(proto: string, host: string): URL | undefined {
  * addresses, which the proxy may not have done when it chose the service.
  */
 export function isHostName(text: string): boolean {
-  const url = `https://${text}`;
-  return hostName.test(text) && URL.canParse(url) && new URL(url).hostname === text;
+  return hostName.test(text) && parseUrl(`https://${text}`)?.hostname === text;
 }
 
 /** A name with a dot at its end is the same host (RFC 1034 section 3.1). */

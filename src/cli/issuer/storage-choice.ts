@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { type IssuerStorage, libsqlStorage, memoryStorage, postgresStorage } from '../../issuer/index.ts';
 import { errorCode } from '../../shared/http.ts';
+import { parseUrl } from '../../shared/url.ts';
 import { UsageError } from '../errors.ts';
 import { messageOf } from '../failure.ts';
 import type { Journal } from '../journal.ts';
@@ -57,7 +58,7 @@ async function configuredKey(): Promise<Uint8Array | undefined> {
 }
 
 function warnOfPassword(url: string, journal: Journal): void {
-  if (URL.canParse(url) && new URL(url).password === '') return;
+  if (parseUrl(url)?.password === '') return;
   const text =
     'a password in --database-url shows up in process titles; set SERVICE_AUTH_DATABASE_URL instead';
   journal.warn('cli.password_in_flag', { message: text }, `WARNING: ${text}`);

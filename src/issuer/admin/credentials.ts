@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { keyAlgorithms } from '../../shared/crypto.ts';
 import { parseAddress } from '../../shared/ip-range.ts';
 import { parseKeySet } from '../../shared/key-set.ts';
+import { parseUrl } from '../../shared/url.ts';
 import { parseDistinguishedName } from '../clients/distinguished-name.ts';
 import { issuerUrl, line, secureUrl } from './texts.ts';
 
@@ -95,5 +96,5 @@ export const federatedIdentities = z
   .max(MOST_IDENTITIES);
 
 function isPlainUri(text: string): boolean {
-  return /^[\x21-\x7e]+$/.test(text) && URL.canParse(text);
+  return /^[\x21-\x7e]+$/.test(text) && parseUrl(text) !== undefined;
 }

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { BodyReader } from '../../shared/transport.ts';
+import { parseUrl } from '../../shared/url.ts';
 import { problem, textOf } from './http-answers.ts';
 import type { IssuerConnection, IssuerRequest } from './incoming.ts';
 import { LARGEST_BODY } from './request-body.ts';
@@ -45,7 +46,7 @@ function toRequest(incoming: IncomingMessage): IssuerRequest | undefined {
   // The Host header is not looked at; whatever stands here is never used for an answer.
   const url = target.startsWith('/') ? `http://localhost${target}` : target;
   const [path = ''] = target.split('?', 1);
-  if (detour.test(path) || !URL.canParse(url)) return undefined;
+  if (detour.test(path) || parseUrl(url) === undefined) return undefined;
   return {
     method,
     url,

@@ -1,4 +1,5 @@
 import { OptionChecker } from '../../shared/options.ts';
+import { parseUrl } from '../../shared/url.ts';
 import { loadPackage } from './load-package.ts';
 import { createPostgresDialect } from './sql/postgres-dialect.ts';
 import type { Schema } from './sql/schema.ts';
@@ -86,7 +87,7 @@ export async function postgresStorage(options: PostgresStorageOptions): Promise<
 }
 
 function isPostgresUrl(text: string): boolean {
-  return URL.canParse(text) && ['postgres:', 'postgresql:'].includes(new URL(text).protocol);
+  return ['postgres:', 'postgresql:'].includes(parseUrl(text)?.protocol ?? '');
 }
 
 async function lockMigrations(transaction: Queries): Promise<void> {

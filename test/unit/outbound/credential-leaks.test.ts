@@ -6,6 +6,7 @@ import { isServiceAuthError } from '../../../src/errors.ts';
 import { createAuthedFetch } from '../../../src/outbound/authed-fetch.ts';
 import type { RedirectPolicy } from '../../../src/outbound/authed-fetch-options.ts';
 import type { Target } from '../../../src/outbound/targets.ts';
+import { parseUrl } from '../../../src/shared/url.ts';
 import { createNetwork, type Network, type Sent, tokenAnswer } from './in-process.ts';
 import { secretCanary } from './support.ts';
 
@@ -241,7 +242,7 @@ describe('threat 21: no URL outside the targets ever receives a credential', () 
         async (first, hops, options, policy) => {
           const network = createWorld(hops);
           const outcome = await run(network, first, options, policy);
-          const parsed = URL.canParse(first) ? scopeOf(first) : undefined;
+          const parsed = parseUrl(first) && scopeOf(first);
           const key = `${outcome}, ${network.sent.length > 2 ? 'redirected' : 'direct'}`;
           seen.set(key, (seen.get(key) ?? 0) + 1);
           if (parsed === undefined) expect(network.sent).toEqual([]);

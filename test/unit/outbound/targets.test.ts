@@ -8,6 +8,7 @@ import {
   targetOfResource,
 } from '../../../src/outbound/targets.ts';
 import { OptionChecker } from '../../../src/shared/options.ts';
+import { parseUrl } from '../../../src/shared/url.ts';
 import { secretCanary } from './support.ts';
 
 const read = (targets: Targets) => readTargets(new OptionChecker('createAuthedFetch'), targets);
@@ -109,8 +110,8 @@ describe('threat 21: a URL is covered only by a target that names its origin', (
           fc.webUrl(),
         ),
         (text) => {
-          fc.pre(URL.canParse(text));
-          const url = new URL(text);
+          const url = parseUrl(text);
+          if (url === undefined) return;
           const plain = /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
           expect(find(text) !== undefined).toBe(plain && origins.includes(url.origin));
         },
