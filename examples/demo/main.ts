@@ -6,34 +6,15 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAdminClient } from 'service-auth/issuer';
+import { createReport } from '../kit/report.ts';
 import { type Issuer, startIssuer, startScript, stopAll } from './processes.ts';
 
 const adminToken = randomBytes(32).toString('base64url');
 const orders = 'https://orders.example';
 const data = mkdtempSync(join(tmpdir(), 'service-auth-demo-'));
 const resources = ['--resource', orders, '--resource', 'https://stock.example'];
-const started = performance.now();
-let failed = 0;
-let passed = 0;
-
-/** One line a step: a tick or a cross, what was shown, and the time it took. */
-async function step<T>(title: string, work: () => Promise<T>, detailOf: (result: T) => string): Promise<T> {
-  const start = performance.now();
-  const line = (mark: string, detail: string): void =>
-    console.log(
-      `${mark} ${title.padEnd(46)} ${detail.padEnd(46)} ${Math.round(performance.now() - start)} ms`,
-    );
-  try {
-    const result = await work();
-    line('✓', detailOf(result));
-    passed++;
-    return result;
-  } catch (error) {
-    line('✗', error instanceof Error ? error.message : String(error));
-    failed++;
-    throw error;
-  }
-}
+const report = createReport();
+const { step } = report;
 
 async function createService(admin: Admin, clientId: string): Promise<string> {
   const { clientSecret } = await admin.services.create({
@@ -185,15 +166,14 @@ async function run(): Promise<void> {
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void stopAll().finally(() => process.exit(1)));
 }
+let isWhole = false;
 try {
   await run();
+  isWhole = true;
 } catch (error) {
-  failed = Math.max(failed, 1);
   console.error(error instanceof Error ? error.message : error);
 } finally {
   await stopAll();
   rmSync(data, { recursive: true, force: true });
 }
-const seconds = ((performance.now() - started) / 1000).toFixed(1);
-console.log(`\n${passed} passed, ${failed} failed in ${seconds} s`);
-process.exitCode = failed === 0 ? 0 : 1;
+process.exitCode = report.finish() && isWhole ? 0 : 1;
