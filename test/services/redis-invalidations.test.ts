@@ -546,7 +546,8 @@ describe.runIf(hasRedis())('invalidations by Redis', () => {
         `median ${part(0.5)}, 99 % ${part(0.99)}, longest ${part(1)}`,
     );
     expect(delays).toHaveLength((8 * count) / 2);
-    // A busy machine keeps processes waiting: this says no more than that none waited for its next look at the list.
-    expect(part(0.99)).toBeLessThan(5000);
+    expect(part(0.5)).toBeLessThan(100);
+    // A machine of few cores may keep a process waiting; no second is lost all the same.
+    expect(part(0.99)).toBeLessThan(1000);
   });
 });

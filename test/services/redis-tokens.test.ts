@@ -69,24 +69,39 @@ describe.runIf(hasRedis())('shared tokens', () => {
 
   const portFor = (kind: RedisClientKind): number => (kind.isCluster ? cluster.nodes[0] : redis)?.port ?? 0;
 
+  /** A hundred clients without a token ask for one at the same time. */
+  async function askAsFleet(kind: RedisClientKind) {
+    const server = await startTokenServer();
+    const namespace = randomUUID();
+    // A connection for each would keep one process too busy to be in time; fleet-tokens.test.ts has ten processes.
+    const stores = await Promise.all(
+      Array.from({ length: FLEET / 10 }, () => tokenStore(kind, portFor(kind), { namespace })),
+    );
+    let late = 0;
+    const onEvent = ({ type }: ServiceAuthEvent): void => {
+      if (type === 'token.store_failed') late++;
+    };
+    const fleet = Array.from({ length: 10 }, () => stores).flat();
+    const clients = fleet.map((store) => tokenClient(server, store, 60_000, onEvent));
+    const answers = await Promise.all(clients.map((client) => client.getToken()));
+    for (const client of clients) client.close();
+    return {
+      namespace,
+      tokens: answers.map(({ accessToken }) => accessToken),
+      requests: server.received.length,
+      late,
+    };
+  }
+
   describe.each([...singleClients, ...clusterClients])('with $name', (kind) => {
     it('a fleet of 100 sends one token request, and Redis sees no token', async () => {
-      const server = await startTokenServer();
-      const namespace = randomUUID();
-      // A connection for each would keep one process too busy to be in time; fleet-tokens.test.ts has ten processes.
-      const connections = FLEET / 10;
-      const stores = await Promise.all(
-        Array.from({ length: connections }, () => tokenStore(kind, portFor(kind), { namespace })),
-      );
-      const fleet = Array.from({ length: FLEET / connections }, () => stores).flat();
-      let late = 0;
-      const onEvent = ({ type }: ServiceAuthEvent): void => {
-        if (type === 'token.store_failed') late++;
-      };
-      const clients = fleet.map((store) => tokenClient(server, store, 60_000, onEvent));
-      await Promise.all(clients.map((client) => client.getToken()));
-      // Whoever gets no answer of the store within 200 ms asks by itself, as on a machine that is very busy.
-      expect(server.received.length).toBeLessThanOrEqual(1 + late);
+      let asked = await askAsFleet(kind);
+      // Whoever gets no answer of the store within 200 ms asks by itself: such a round says nothing of leases.
+      for (let round = 1; asked.late > 0 && round < 5; round++) asked = await askAsFleet(kind);
+      const { namespace, tokens, requests, late } = asked;
+      expect(late).toBe(0);
+      expect(new Set(tokens)).toEqual(new Set(['token-1']));
+      expect(requests).toBe(1);
       const servers = kind.isCluster ? cluster.nodes : [redis];
       const lists = servers.map((one) => one.command('--scan', '--pattern', `${namespace}:*`));
       const keys = (await Promise.all(lists)).flatMap((list) => list.split('\n')).filter(Boolean);
@@ -95,7 +110,6 @@ describe.runIf(hasRedis())('shared tokens', () => {
       const [key = ''] = keys;
       const keeper = kind.isCluster ? await cluster.nodeOf(key) : redis;
       expect(await keeper.command('GET', key)).toMatch(/^v1\.[\w-]+$/);
-      for (const client of clients) client.close();
     });
 
     it('a lease has one holder, is ended by that one alone, and ends by itself', async () => {
