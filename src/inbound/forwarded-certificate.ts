@@ -53,7 +53,7 @@ export function forwardedClientCertificate(options: ForwardedCertificateOptions)
 /** The `Cert` of the last element: each proxy appends what it saw itself. */
 function readXfcc(value: string): string | undefined {
   const pairs = split(split(value, ',')?.at(-1) ?? '', ';') ?? [];
-  const found = pairs.filter((pair) => pair.slice(0, pair.indexOf('=')).toLowerCase() === 'cert');
+  const found = pairs.filter((pair) => pair.toLowerCase().startsWith('cert='));
   const [cert] = found;
   if (cert === undefined || found.length > 1) return undefined;
   const text = cert.slice(cert.indexOf('=') + 1);

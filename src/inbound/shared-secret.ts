@@ -1,6 +1,7 @@
 /** The `secret` of an issuer: long enough, and never a public key in disguise. */
 import { decodeBase64url } from '../shared/base64url.ts';
 import { type SecretAlgorithm, secretAlgorithms } from '../shared/crypto.ts';
+import { isObject } from '../shared/json.ts';
 import type { OptionChecker } from '../shared/options.ts';
 import type { Bytes } from '../shared/runtime.ts';
 
@@ -51,7 +52,7 @@ const DEEPEST_WRAPPING = 3;
 function isKeyMaterial(bytes: Bytes, depth = DEEPEST_WRAPPING): boolean {
   if (isDer(bytes) || isSshKey(bytes)) return true;
   const text = new TextDecoder().decode(bytes).trim();
-  if (text.includes('---- BEGIN') || text.includes('-----BEGIN') || isJwk(text) || hasSshKey(text))
+  if (text.includes('---- BEGIN') || text.includes('-----BEGIN') || isJwk(parseJson(text)) || hasSshKey(text))
     return true;
   if (depth === 0) return false;
   return unwrapped(text).some((inner) => isKeyMaterial(inner, depth - 1));
@@ -69,9 +70,10 @@ function unwrapped(text: string): readonly Bytes[] {
   ].filter((inner) => inner !== undefined);
 }
 
-function isJwk(text: string): boolean {
-  const value = parseJson(text);
-  return typeof value === 'object' && value !== null && ('kty' in value || 'keys' in value);
+/** Whether it is a JWK, a set or a list of them. */
+function isJwk(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(isJwk);
+  return isObject(value) && (Object.hasOwn(value, 'kty') || Object.hasOwn(value, 'keys'));
 }
 
 function parseJson(text: string): unknown {

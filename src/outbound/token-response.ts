@@ -43,7 +43,7 @@ const hints = new Map([
     'the client is not registered for this grant (client_credentials, or an exchange), or, at Keycloak, the secret is wrong',
   ],
   ['unsupported_grant_type', 'the server does not offer this grant (client_credentials, or an exchange)'],
-  ['invalid_grant', 'the token that was to be exchanged is not valid there'],
+  ['invalid_grant', 'the token that was to be exchanged, or the assertion of the client, is not valid there'],
   [
     'invalid_scope',
     'check scope against what the client is registered for, and what an exchanged token carries',

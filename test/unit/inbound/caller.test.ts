@@ -77,3 +77,44 @@ it.each<[string, object, object]>([
   const caller = await callerOf(await mint(key, claims));
   expect({ ...caller, scopes: [...caller.scopes] }).toMatchObject(expected);
 });
+
+it('has scopes that can be read as those of any set', async () => {
+  const { scopes } = await callerOf(await mint(key, { scope: 'b a' }));
+  const seen: unknown[] = [];
+  const self = { seen };
+  scopes.forEach(function (this: typeof self, ...parameters) {
+    this.seen.push(parameters);
+  }, self);
+  expect(seen).toEqual([
+    ['b', 'b', scopes],
+    ['a', 'a', scopes],
+  ]);
+  expect(scopes.size).toBe(2);
+  expect([[...scopes.keys()], [...scopes.values()], [...scopes]]).toEqual(new Array(3).fill(['b', 'a']));
+  expect([...scopes.entries()]).toEqual([
+    ['b', 'b'],
+    ['a', 'a'],
+  ]);
+  expect(JSON.stringify({ scopes })).toBe('{"scopes":["b","a"]}');
+  expect(inspect(scopes)).toBe(inspect(new Set(['b', 'a'])));
+});
+
+it('shows what it is to logs, and its claims to those who ask', async () => {
+  const caller = await callerOf(await mint(key, { email: 'someone@example.com' }));
+  const shown = inspect(caller, { getters: true });
+  expect(shown).toContain("clientId: 'billing'");
+  expect(shown).not.toMatch(/someone|eyJ/);
+  expect(caller.claims).toMatchObject({ email: 'someone@example.com', client_id: 'billing' });
+  expect(caller.claims).toBe(caller.claims);
+});
+
+it.each([null, [], 'text', 7])('act %j names nobody', async (act) => {
+  expect((await callerOf(await mint(key, { act }))).actor).toBeUndefined();
+});
+
+it('has the scopes of its own token, however many others there were', async () => {
+  const names = Array.from({ length: 300 }, (_, at) => `scope-${at}`);
+  for (const scope of [...names, 'scope-0']) {
+    expect([...(await callerOf(await mint(key, { scope }))).scopes]).toEqual([scope]);
+  }
+});

@@ -341,7 +341,7 @@ describe('tenants', () => {
     [{ ...template, tenants: ['..'] }],
     [{ ...template, tenants: ['*'] }],
     [{ ...template, issuer: 'https://login.example/v2.0', tenants: ['a'] }],
-  ])('%j is a mistake', (issuer) => {
+  ])('row %# is a mistake', (issuer) => {
     expect(() => createVerifier({ issuer, audience })).toThrow(TypeError);
   });
 });

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { isServiceAuthError } from '../../../src/errors.ts';
 import { type Caller, VerifiedCaller } from '../../../src/inbound/caller.ts';
 import { createDenyList, type DenyList } from '../../../src/inbound/deny-list.ts';
+import { tokenKey } from '../../../src/inbound/token-key.ts';
 import { nowMs, nowSeconds } from '../../helpers/tokens.ts';
 
 const HOUR_MS = 3_600_000;
@@ -73,6 +74,35 @@ describe('what is denied', () => {
     expect(list.denies(caller({ issuedAt }), 'any')).toBe(expected);
     expect(list.denies(caller({ issuedAt, clientId: 'other' }), 'any')).toBe(false);
     expect(list.denies(caller({ issuedAt, clientId: undefined }), 'any')).toBe(false);
+  });
+
+  it('a token by its key, which is that of its text', () => {
+    const list = make();
+    list.add({ tokenKey: tokenKey('first') });
+    list.add({ token: 'first' });
+    expect(list.size).toBe(1);
+    expect(list.denies(caller(), 'first')).toBe(true);
+    expect(list.denies(caller(), tokenKey('first'))).toBe(false);
+  });
+
+  it.each([
+    [undefined, 0, 0],
+    [undefined, 5, 5],
+    [-10_000, 0, -10],
+    [-10_000, 5, -5],
+    [60_000, 5, 5],
+  ])('of a client, until %s ms with a tolerance of %i s: %i s', (fromNow, toleranceSeconds, last) => {
+    const list = createDenyList({ now: () => time, toleranceMs: toleranceSeconds * 1000 });
+    list.add({ clientId: 'billing', ...(fromNow !== undefined && { issuedUntil: nowMs + fromNow }) });
+    expect(list.denies(caller({ issuedAt: nowSeconds + last }), 'any')).toBe(true);
+    expect(list.denies(caller({ issuedAt: nowSeconds + last + 1 }), 'any')).toBe(false);
+  });
+
+  it('is counted by additions, also where it was denied before', () => {
+    const list = make();
+    expect([list.additions, list.size]).toEqual([0, 0]);
+    for (const _ of [1, 2, 3]) list.add({ jti: 'a' });
+    expect([list.additions, list.size]).toEqual([3, 1]);
   });
 
   it('nothing by a name of another kind', () => {
@@ -157,6 +187,28 @@ describe('how long', () => {
     list.add({ clientId: 'billing' });
     expect(list.denies(between, 'any')).toBe(true);
   });
+});
+
+it('an entry of a client ends for tokens that do not say when they were issued', () => {
+  const list = make();
+  list.add({ clientId: 'billing' }, nowMs + HOUR_MS);
+  const undated = caller({ issuedAt: undefined, expiresAt: nowSeconds });
+  time = nowMs + HOUR_MS + GRACE_MS - 1;
+  expect(list.denies(undated, 'any')).toBe(true);
+  time++;
+  expect(list.denies(undated, 'any')).toBe(false);
+  expect(list.denies(caller({ issuedAt: undefined, clientId: 'other' }), 'any')).toBe(false);
+});
+
+it('an entry of a token or jti lasts until its room is needed', () => {
+  const list = make();
+  list.add({ token: 'first' }, nowMs + 1);
+  list.add({ jti: 'token-1' }, nowMs + 1);
+  time = nowMs + 24 * HOUR_MS;
+  expect(list.denies(caller({ tokenId: undefined, expiresAt: 1 }), 'first')).toBe(true);
+  list.add({ jti: 'another' });
+  expect(list.denies(caller({ expiresAt: 1 }), 'any')).toBe(true);
+  expect(list.size).toBe(3);
 });
 
 describe('bounds', () => {

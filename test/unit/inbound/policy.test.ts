@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Caller, VerifiedCaller } from '../../../src/inbound/caller.ts';
 import { compilePolicy, type Policy } from '../../../src/inbound/policy.ts';
+import { Fault } from '../../../src/shared/fault.ts';
+import type { JsonObject } from '../../../src/shared/json.ts';
 
 interface Who {
   readonly issuer: string;
@@ -11,9 +13,9 @@ interface Who {
   readonly scopes: readonly string[];
 }
 
-const callerOf = (who: Who): Caller =>
+const callerOf = (who: Who, claims: JsonObject = {}): Caller =>
   new VerifiedCaller(
-    { ...who, subject: 's', expiresAt: 1, issuedAt: 1, tokenId: undefined, scheme: 'Bearer', claims: {} },
+    { ...who, subject: 's', expiresAt: 1, issuedAt: 1, tokenId: undefined, scheme: 'Bearer', claims },
     'token',
   );
 
@@ -152,4 +154,60 @@ it('dpop cannot be asked for where it is switched off', () => {
   expect(compile('dpop')).toThrow(TypeError);
   expect(compile('dpop')).toThrow(/senderConstrained must be another than 'dpop'/);
   for (const other of [true, false, 'mtls'] as const) expect(compile(other)).not.toThrow();
+  expect(() => compilePolicy({ senderConstrained: 'dpop' }, issuers)).not.toThrow();
+});
+
+describe('who is let in', () => {
+  const judged = (policy: Policy, who: Partial<Who>, claims: JsonObject = {}) => {
+    const whole = {
+      issuer: 'https://a.example',
+      clientId: 'a',
+      kind: 'service',
+      audience: [],
+      scopes: [],
+    } as const;
+    const fault = compilePolicy(policy, issuers).judge(callerOf({ ...whole, ...who }, claims), undefined);
+    return fault instanceof Fault ? [fault.reason, fault.actual] : fault;
+  };
+
+  it('an actor of the list, as the outermost act says', () => {
+    const policy = { actors: ['gateway', 'edge'] };
+    expect(judged(policy, {}, { act: { sub: 'edge' } })).toBeUndefined();
+    expect(judged(policy, {}, { act: { sub: 'other', act: { sub: 'edge' } } })).toEqual([
+      'actor_not_allowed',
+      'other',
+    ]);
+    expect(judged(policy, {}, { act: { sub: 7 } })).toEqual(['actor_not_allowed', 'none']);
+    expect(judged(policy, {})).toEqual(['actor_not_allowed', 'none']);
+  });
+
+  it('a client of its issuer', () => {
+    const policy = { clients: { 'https://a.example': ['a'], 'https://b.example': ['b'] } };
+    expect(judged(policy, {})).toBeUndefined();
+    expect(judged(policy, { clientId: 'b', issuer: 'https://b.example' })).toBeUndefined();
+    expect(judged(policy, { clientId: 'b' })).toEqual(['client_not_allowed', 'b']);
+    expect(judged(policy, { clientId: undefined })).toEqual(['client_not_allowed', 'none']);
+  });
+
+  it('who has the audience and the scopes, of which all that there are is told', () => {
+    expect(judged({ audience: ['x', 'y'] }, { audience: ['z', 'y'] })).toBeUndefined();
+    expect(judged({ audience: 'x' }, { audience: ['y', 'z'] })).toEqual(['wrong_audience', 'y z']);
+    expect(judged({ scope: 'x y' }, { scopes: ['y', 'z'] })).toEqual(['insufficient_scope', 'y z']);
+    expect(judged({ scope: { anyOf: ['x', 'y'] } }, { scopes: ['y', 'z'] })).toBeUndefined();
+  });
+
+  it('whoever holds every member, of which the first that fails is told', () => {
+    const policy: Policy = { audience: 'x', clients: ['a'], actors: ['g'], serviceOnly: true, scope: 's' };
+    const who = { audience: ['x'], scopes: ['s'] };
+    const act = { act: { sub: 'g' } };
+    expect(judged(policy, who, act)).toBeUndefined();
+    expect(judged(policy, { ...who, audience: [], clientId: 'b' }, act)).toEqual(['wrong_audience', 'none']);
+    expect(judged(policy, { ...who, clientId: 'b', kind: 'user' }, act)).toEqual(['client_not_allowed', 'b']);
+    expect(judged(policy, { ...who, kind: 'user' })).toEqual(['actor_not_allowed', 'none']);
+    expect(judged(policy, { kind: 'user', audience: ['x'] }, act)).toEqual([
+      'service_only',
+      'a token of a user',
+    ]);
+    expect(judged(policy, { ...who, scopes: [] }, act)).toEqual(['insufficient_scope', 'none']);
+  });
 });

@@ -75,6 +75,13 @@ const badHosts = [
   'ördërs.example',
   'a%2fb',
   'a%40b',
+  'a,b',
+  'orders\t.example',
+  'orders.example/',
+  'orders.example?',
+  'orders.example#',
+  '@orders.example',
+  'orders.example\\',
 ];
 
 it.each(badHosts)('the Host %j is malformed', (host) => {
@@ -83,7 +90,29 @@ it.each(badHosts)('the Host %j is malformed', (host) => {
   expect(make()(request)).toBeUndefined();
 });
 
+it.each(['a!b', 'a~b', 'orders_1', '127.0.0.1', '[::1]:80'])('the Host %j is none of these', (host) => {
+  expect(urlOf(undefined, '/a', { host }, over('::1', true))).toBe(`${new URL(`https://${host}`).origin}/a`);
+  expect(urlOf(undefined, '/a', { host })).toBe(`${new URL(`http://${host}`).origin}/a`);
+});
+
+it('a request without headers speaks by its absolute URL alone', () => {
+  const get = (host: string | null | undefined) => (url: string) =>
+    make()({ method: 'GET', url, headers: { get: () => host } });
+  for (const none of [null, undefined]) {
+    expect(get(none)('https://orders.example/a')).toBe('https://orders.example/a');
+    expect(get(none)('http://orders.example/a')).toBe('http://orders.example/a');
+    expect(get(none)('ftp://orders.example/a')).toBeUndefined();
+    expect(get(none)('/a')).toBeUndefined();
+  }
+  expect(get('')('https://orders.example/a')).toBeUndefined();
+  expect(get('orders.example ')('/a')).toBeUndefined();
+});
+
 describe('a base URL', () => {
+  it.each(['*', '', 'orders', 'http://'])('with the target %j is none', (url) => {
+    expect(urlOf('https://gateway.example', url, {})).toBeUndefined();
+  });
+
   it.each([
     ['https://gateway.example', '/a?b', 'https://gateway.example/a?b'],
     ['https://gateway.example/', '/a', 'https://gateway.example/a'],
@@ -143,6 +172,26 @@ describe('trusted proxies', () => {
     expect(behind({ 'x-forwarded-proto': 'https' })).toBe('https://inner.example/a?b');
     expect(behind({ 'x-forwarded-host': 'orders.example' })).toBe('http://orders.example/a?b');
     expect(behind({ forwarded: 'for=203.0.113.7' })).toBe('http://inner.example/a?b');
+  });
+
+  it.each<[string, HeaderValues, string | undefined]>([
+    ['/a', { 'x-forwarded-proto': 'https' }, undefined],
+    ['/a', { 'x-forwarded-host': 'orders.example' }, undefined],
+    [
+      '/a',
+      { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'orders.example' },
+      'https://orders.example/a',
+    ],
+    ['*', { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'orders.example' }, undefined],
+    [
+      'http://inner.example/a?b',
+      { 'x-forwarded-proto': 'https', host: 'o.example' },
+      'https://o.example/a?b',
+    ],
+    ['https://inner.example/a', { 'x-forwarded-host': 'o.example' }, 'https://o.example/a'],
+    ['/a', {}, undefined],
+  ])('of %s with %j say what is asked for: %s', (url, headers, expected) => {
+    expect(urlOf(option, url, headers, over('10.0.0.1'))).toBe(expected);
   });
 
   it('may say the same in both kinds', () => {

@@ -237,7 +237,7 @@ describe('binding, certificate and proof', () => {
     [{ jkt: 'short' }, ['unsupported_binding', 'cnf with jkt or x5t#S256 alone', 'no thumbprint']],
     [{ 'x5t#S256': 7 }, ['unsupported_binding', 'cnf with jkt or x5t#S256 alone', 'no thumbprint']],
     [{ jkt: client.jkt }, ['bound_token_as_bearer', 'the DPoP scheme', 'Bearer']],
-  ])('cnf %j as Bearer', async (cnf, rejected) => {
+  ])('cnf of case %# as Bearer', async (cnf, rejected) => {
     const request = requestWith({ authorization: `Bearer ${await mint(key, { cnf })}` });
     expect(await ofRequest(request)).toEqual(['binding', ...rejected]);
   });
@@ -285,7 +285,7 @@ describe('binding, certificate and proof', () => {
     [{}, { jwk: undefined }, ['malformed_proof', 'jwk as a public signature key', undefined]],
     [{}, { jwk: stranger.publicJwk }, ['proof_key_mismatch', client.jkt, stranger.jkt]],
     [{}, { jwk: client.privateJwk }, ['malformed_proof', 'jwk without private members', undefined]],
-  ])('a proof with %j and %j', async (claims, header, rejected) => {
+  ])('a proof of case %#', async (claims, header, rejected) => {
     expect(await ofRequest(requestWith(await prove(claims, header)))).toEqual(['proof', ...rejected]);
   });
 

@@ -19,7 +19,7 @@ const expand = (template: Template) => expandTenants(new OptionChecker('createVe
 describe('expandTenants', () => {
   it('leaves an issuer without tenants as it is', () => {
     const one = { issuer: 'https://login.example', jwksUri: 'https://login.example/keys' };
-    expect(expand(one)).toEqual([one]);
+    expect(expand(one)).toStrictEqual([one]);
   });
 
   it('makes one issuer for each tenant, with all that the template says', () => {
@@ -45,7 +45,11 @@ describe('expandTenants', () => {
       tenants: ['a'],
       jwksUri: 'https://login.example/keys',
     });
-    expect(found).toEqual([{ issuer: 'https://a.login.example/a', jwksUri: 'https://login.example/keys' }]);
+    expect(found).toStrictEqual([
+      { issuer: 'https://a.login.example/a', jwksUri: 'https://login.example/keys' },
+    ]);
+    const plain = expand({ issuer, tenants: ['a'] });
+    expect(plain).toStrictEqual([{ issuer: 'https://login.example/a/v2.0' }]);
   });
 
   it('fills discovery and the introspection endpoint too, and changes nothing that was given', () => {

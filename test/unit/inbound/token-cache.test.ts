@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createTokenCache } from '../../../src/inbound/token-cache.ts';
 
 const tail = (at: number): string => String(at).padStart(22, 't');
@@ -67,4 +67,82 @@ it('a token that is set again counts once', () => {
   for (const [at, token] of tokens.entries()) cache.set(token, at);
   for (let round = 0; round < 220; round++) cache.set('x'.repeat(50), round);
   expect(tokens.map((token) => cache.get(token))).toEqual(tokens.map((_, at) => at));
+});
+
+describe('its two generations', () => {
+  const fill = (...tokens: readonly string[]) => {
+    const cache = createTokenCache<string>(2);
+    for (const token of tokens) cache.set(token, `of ${token}`);
+    return cache;
+  };
+  const found = (cache: ReturnType<typeof fill>, ...tokens: readonly string[]) =>
+    tokens.filter((token) => cache.get(token) === `of ${token}`);
+
+  it('the older one makes room as a whole', () => {
+    expect(fill('a', 'b').size).toBe(2);
+    expect(fill('a', 'b', 'c').size).toBe(3);
+    for (const token of ['a', 'b', 'c', 'd']) expect(found(fill('a', 'b', 'c', 'd'), token)).toEqual([token]);
+    const cache = fill('a', 'b', 'c', 'd', 'e');
+    expect(cache.size).toBe(3);
+    expect(found(cache, 'a', 'b', 'c', 'd', 'e')).toEqual(['c', 'd', 'e']);
+  });
+
+  it('what is used or set again moves into the younger one, and counts once', () => {
+    const cache = fill('a', 'b', 'c');
+    expect(cache.get('a')).toBe('of a');
+    expect(cache.size).toBe(3);
+    cache.set('d', 'of d');
+    expect(found(cache, 'b')).toEqual([]);
+    expect(found(cache, 'a', 'c', 'd')).toEqual(['a', 'c', 'd']);
+    const other = fill('a', 'b', 'c');
+    other.set('b', 'new');
+    expect(other.size).toBe(3);
+    expect(other.get('b')).toBe('new');
+  });
+
+  it('both are looked through to forget', () => {
+    const cache = fill('a', 'b', 'c', 'd');
+    cache.deleteIf((value) => value === 'of a' || value === 'of d');
+    expect(cache.size).toBe(2);
+    expect(found(cache, 'a', 'b', 'c', 'd')).toEqual(['b', 'c']);
+    const other = fill('a', 'b', 'c', 'd');
+    other.delete('a');
+    other.delete('d');
+    expect(other.size).toBe(2);
+    other.clear();
+    expect([other.size, other.get('b'), other.get('c')]).toEqual([0, undefined, undefined]);
+  });
+
+  it('characters are counted anew in each', () => {
+    const cache = createTokenCache<number>(1000, 100);
+    const token = (at: number): string => `${at}`.padEnd(50, 'x');
+    for (let at = 1; at <= 5; at++) cache.set(token(at), at);
+    expect(cache.size).toBe(3);
+    expect([1, 2, 3, 4, 5].map((at) => cache.get(token(at)))).toEqual([undefined, undefined, 3, 4, 5]);
+  });
+});
+
+describe('JWTs that end alike', () => {
+  const end = 'twelve-chars';
+  const [first, second] = [`eyJ.first.${end}`, `eyJ.second.${end}`];
+
+  it('share one place, by their last twelve characters', () => {
+    const cache = createTokenCache<number>(10);
+    cache.set(first, 1);
+    cache.set(second, 2);
+    expect([cache.size, cache.get(first), cache.get(second)]).toEqual([1, undefined, 2]);
+    cache.delete(first);
+    expect(cache.get(second)).toBe(2);
+    cache.set(`eyJ.second.T${end.slice(1)}`, 3);
+    expect([cache.size, cache.get(second)]).toEqual([2, 2]);
+  });
+
+  it('are told apart in the older generation too', () => {
+    const cache = createTokenCache<number>(1);
+    cache.set(first, 1);
+    cache.set('other', 2);
+    expect([cache.get(second), cache.size]).toEqual([undefined, 2]);
+    cache.delete(second);
+    expect(cache.get(first)).toBe(1);
+  });
 });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { encodeJson } from '../../helpers/tokens.ts';
 
@@ -49,5 +50,30 @@ describe.each([
     const key = tokenKey(`${header}.${'secret'.repeat(2000)}.signature`);
     expect(key.length).toBeLessThan(64);
     expect(key).not.toContain('secret');
+  });
+});
+
+describe('two runtimes that tell each other', () => {
+  it.each([
+    ['opaque', 'opaque'],
+    [`${header}.e30.first`, `${header}.e30`],
+    [`${header}.e30.`, `${header}.e30`],
+    [`${header}..first`, `${header}.`],
+    [`${encodeJson([])}.a.b`, `${encodeJson([])}.a.b`],
+    ['!.a.b', '!.a.b'],
+    ['.a.b', '.a.b'],
+    [`${header}x`, `${header}x`],
+    [`${header}.a`, `${header}.a`],
+    [`${header}.a.b.c`, `${header}.a.b.c`],
+  ])('with a digest, %s has the SHA-256 of %s', (token, text) => {
+    expect(node(token)).toBe(createHash('sha256').update(text).digest('base64url'));
+  });
+
+  it.each([
+    ['', '0.2166136261.84696351'],
+    ['opaque', '6.1863671838.151623235'],
+    [`${header}.e30.first`, '24.526206645.998038837'],
+  ])('without one, %j has the key that it has always had', (token, key) => {
+    expect(web(token)).toBe(key);
   });
 });

@@ -203,7 +203,7 @@ describe('options', () => {
     [{ fetch: {} }, /fetch must be a function/],
     [{ now: 5 }, /now must be a function/],
     [{ realm: '' }, /realm must be/],
-  ])('%j', (wrong, message) => {
+  ])('row %#', (wrong, message) => {
     const make = (): unknown => createVerifier({ ...base, ...(wrong as VerifierOptions) });
     expect(make).toThrow(TypeError);
     expect(make).toThrow(message);

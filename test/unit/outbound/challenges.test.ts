@@ -42,6 +42,8 @@ describe('WWW-Authenticate (RFC 9110 section 11.6.1)', () => {
         ['dpop', { algs: 'ES256', error: 'e' }],
       ],
     ],
+    ['Negotiate undefined, =x', [['negotiate', {}]]],
+    ['Bearer error="", x=""', [['bearer', { error: '', x: '' }]]],
     ['Bearer error="open', []],
     ['Bearer a="1", "loose", error="e"', [['bearer', { a: '1' }]]],
     ['', []],
@@ -71,7 +73,9 @@ describe('WWW-Authenticate (RFC 9110 section 11.6.1)', () => {
         },
       ),
     );
-    expect(parseChallenges(`Bearer error="invalid_token", x="${'y'.repeat(9000)}"`)).toEqual([]);
+    const padded = (length: number): string => `Bearer error="invalid_token", x="${'y'.repeat(length - 34)}"`;
+    expect(parseChallenges(padded(8192))).toHaveLength(1);
+    expect(parseChallenges(padded(8193))).toEqual([]);
   });
 });
 

@@ -199,6 +199,12 @@ describe('keys', () => {
     expect((await keys.signer()).jkt).toMatch(/^[\w-]{43}$/);
   });
 
+  it('that are no pair make no proofs', async () => {
+    const { publicKey } = await keyPair();
+    vi.spyOn(crypto.subtle, 'generateKey').mockResolvedValueOnce(publicKey as unknown as CryptoKeyPair);
+    await expect(signerOf(true)).rejects.toThrow('the runtime made no pair of keys');
+  });
+
   it('are shared where they are given, and new each time where they rotate', async () => {
     const given = node.createDpopKeys(check, { keyPair: await keyPair() });
     expect(given.shared).toBe(true);
@@ -227,6 +233,18 @@ describe('the option', async () => {
   const agreement = await crypto.subtle.generateKey({ name: 'ECDH', namedCurve: 'P-256' }, false, [
     'deriveBits',
   ]);
+  const { privateKey, publicKey } = pair;
+  const open = await keyPair('ES256', ['sign', 'verify'], true);
+  const edwards = await keyPair('EdDSA');
+  const wide = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-384' }, false, [
+    'sign',
+    'verify',
+  ]);
+  const publicJwk = await crypto.subtle.exportKey('jwk', publicKey);
+  const sealed = await crypto.subtle.importKey('jwk', publicJwk, generation.ES256, false, ['verify']);
+  const like = ({ type, usages, extractable, algorithm }: CryptoKey): object => {
+    return { type, usages, extractable, algorithm };
+  };
 
   it.each<[string, unknown, string]>([
     ['a wrong algorithm', { algorithm: 'RS256' }, 'dpop.algorithm must be'],
@@ -238,6 +256,18 @@ describe('the option', async () => {
     ['a swapped key pair', { keyPair: wrongWay }, 'signs with ES256'],
     ['a pair that may only verify', { keyPair: verifyOnly }, 'signs with ES256'],
     ['a key pair for something else', { keyPair: agreement }, 'signs with ES256'],
+    [
+      'the private key twice',
+      { keyPair: { privateKey: open.privateKey, publicKey: open.privateKey } },
+      'ES256',
+    ],
+    ['a public key that cannot be shown', { keyPair: { privateKey, publicKey: sealed } }, 'signs with ES256'],
+    ['a key pair of another curve', { keyPair: wide }, 'signs with ES256'],
+    ['a public key of another algorithm', { keyPair: { privateKey, publicKey: edwards.publicKey } }, 'ES256'],
+    ['a private key of another algorithm', { keyPair: { ...edwards, publicKey } }, 'signs with ES256'],
+    ['what looks like a private key', { keyPair: { privateKey: like(privateKey), publicKey } }, 'ES256'],
+    ['what looks like a public key', { keyPair: { privateKey, publicKey: like(publicKey) } }, 'ES256'],
+    ['the other half', { keyPair: { publicKey } }, 'signs with ES256'],
     ['half a key pair', { keyPair: { privateKey: pair.privateKey } }, 'signs with ES256'],
     ['a private key alone', { keyPair: pair.privateKey }, 'signs with ES256'],
     ['a list', [], 'dpop must be an object'],

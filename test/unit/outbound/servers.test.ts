@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createServers, type ServerRole } from '../../../src/outbound/servers.ts';
+import { createServers, isOtherClock, type ServerRole } from '../../../src/outbound/servers.ts';
 import { createClock } from './support.ts';
 
 const idp = 'https://idp.example';
@@ -64,6 +64,22 @@ describe('threat 17: nonces', () => {
     expect(servers.nonce('resource', orders)).toBe('good');
   });
 
+  it('of 1,024 visible characters are believed', () => {
+    const servers = createServers(() => 0);
+    const longest = '!~#[]^'.padEnd(1024, 'x');
+    servers.learn('resource', orders, nonce(longest), 0);
+    expect(servers.nonce('resource', orders)).toBe(longest);
+  });
+
+  it('that say nothing push out nobody', () => {
+    const servers = createServers(() => 0);
+    servers.learn('resource', orders, nonce('n'), 0);
+    for (let host = 0; host < 1500; host++) {
+      servers.learn('resource', `https://h${host}.example`, new Headers(), 0);
+    }
+    expect(servers.nonce('resource', orders)).toBe('n');
+  });
+
   it('of a thousand servers are kept, no more', () => {
     const servers = createServers(() => 0);
     for (let host = 0; host < 1500; host++) {
@@ -124,5 +140,43 @@ describe('clocks', () => {
     servers.learn('issuer', idp, date(now() + 60_000), now());
     servers.learn('issuer', idp, date(now()), now());
     expect(servers.now('issuer', idp)).toBe(now());
+  });
+
+  // A date is the middle of its second: five seconds less that half are the first that count.
+  it.each([
+    [4499, 0],
+    [4500, 5000],
+    [-5500, -5000],
+    [-5499, 0],
+    [86_399_500, 86_400_000],
+    [86_399_501, 0],
+    [-86_400_500, -86_400_000],
+    [-86_400_501, 0],
+  ])('a date %i ms away means %i ms', (away, skew) => {
+    const clock = createClock(now() - away);
+    const servers = createServers(clock.now);
+    servers.learn('resource', orders, date(now()), clock.now());
+    expect(servers.skewMs('resource', orders)).toBe(skew);
+    expect(servers.now('resource', orders)).toBe(clock.now() + skew);
+  });
+
+  it('are told in whole milliseconds', () => {
+    const clock = createClock();
+    const servers = createServers(clock.now);
+    const sentAt = clock.now();
+    clock.advance(1);
+    servers.learn('resource', orders, date(sentAt + 60_000), sentAt);
+    expect(servers.skewMs('resource', orders)).toBe(60_500);
+  });
+
+  it.each([
+    [0, 4999, false],
+    [0, 5000, true],
+    [0, -4999, false],
+    [0, -5000, true],
+    [60_000, 60_000, false],
+    [-3000, 3000, true],
+  ])('%i and %i ms away: another clock? %s', (one, other, expected) => {
+    expect(isOtherClock(one, other)).toBe(expected);
   });
 });

@@ -14,7 +14,7 @@ import {
 import { createMemoryTokenStore } from '../../../src/shared/memory-token-store.ts';
 import { createSealedText } from '../../../src/shared/sealed-text.ts';
 import type { TokenStore } from '../../../src/shared/stores.ts';
-import { createClock, createDeferred, rejection, secretCanary, tokenCanary } from './support.ts';
+import { createClock, createDeferred, mistake, rejection, secretCanary, tokenCanary } from './support.ts';
 
 const MINUTE = 60_000;
 const TIMEOUT_MS = 10_000;
@@ -714,7 +714,10 @@ describe('threat 25: a store that fails or hangs never fails a call', () => {
     const shared = createSharedTokens({ store: busy, storeKey, now: clock.now, timeoutMs: TIMEOUT_MS });
     const answer = shared.obtain('key', anyToken, async () => tokenFor('own'));
     await refused.promise;
-    await vi.advanceTimersByTimeAsync(100);
+    await vi.advanceTimersByTimeAsync(49);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(leases).toBe(1);
+    await vi.advanceTimersByTimeAsync(51);
     expect(await answer).toMatchObject({ accessToken: 'own' });
     expect(leases).toBe(2);
   });
@@ -757,20 +760,18 @@ describe('forget', () => {
 describe('options and secrets', () => {
   const shortKey = 'canary-key-of-31-bytes-4d1e0000';
 
-  it.each<[string, unknown]>([
-    ['31 bytes of text', shortKey],
-    ['31 bytes', new TextEncoder().encode(shortKey)],
-    ['nothing', ''],
+  it.each<[string, unknown, string?]>([
+    ['31 bytes of text', shortKey, 'secret_too_short'],
+    ['31 bytes', new TextEncoder().encode(shortKey), 'secret_too_short'],
+    ['nothing', '', 'secret_too_short'],
     ['undefined', undefined],
     ['a number', 7],
     ['a list', [shortKey, shortKey]],
     ['an object', { key: shortKey }],
-  ])('threat 4: refuses %s as a key, and never shows it', (_what, key) => {
+  ])('threat 4: refuses %s as a key, and never shows it', (_what, key, code) => {
     const { instance } = createBench();
-    const create = () => instance({ storeKey: key as string });
-    expect(create).toThrow(
-      'createTokenClient: storeKey must be a secret text or bytes, at least 32 bytes long (npx',
-    );
+    const message = 'createTokenClient: storeKey must be a secret text or bytes, at least 32 bytes long';
+    expect(() => instance({ storeKey: key as string })).toThrow(mistake(message, code));
   });
 
   it('counts a text by its bytes', () => {
@@ -784,6 +785,9 @@ describe('options and secrets', () => {
     ['null', null, 'null'],
     ['a text', `redis://:${secretCanary}@cache.example`, 'a text'],
     ['a store without leases', { get() {}, set() {}, delete() {} }, 'an object'],
+    ['a store that keeps all', { get() {}, set() {}, lease() {} }, 'an object'],
+    ['a store that takes nothing', { get() {}, delete() {}, lease() {} }, 'an object'],
+    ['a store that gives nothing', { set() {}, delete() {}, lease() {} }, 'an object'],
   ])('refuses %s as a store', (_what, store, shown) => {
     const { instance } = createBench();
     expect(() => instance({ store: store as TokenStore })).toThrow(

@@ -1,7 +1,7 @@
 /** Real servers on loopback, a clock, and what else the outbound tests share. */
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import type { ServiceAuthEvent } from '../../../src/events.ts';
 import type { TokenClientOptions } from '../../../src/outbound/token-client-options.ts';
 
@@ -131,3 +131,11 @@ export async function rejection(promise: Promise<unknown>): Promise<unknown> {
 }
 
 export const eventTypes = (events: readonly ServiceAuthEvent[]): string[] => events.map(({ type }) => type);
+
+/** A mistake with this text and code, to the letter, down to where to read about it. */
+export const mistake = (message: string, code = 'option_invalid'): unknown =>
+  expect.objectContaining({
+    name: 'TypeError',
+    code,
+    message: `${message} (npx service-auth explain ${code})`,
+  });
