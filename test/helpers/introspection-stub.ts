@@ -10,6 +10,7 @@ import {
 import { clientSecretBasic } from '../../src/shared/client-auth.ts';
 import { keyAlgorithms } from '../../src/shared/crypto.ts';
 import { createStaticKeySet, parseKeySet } from '../../src/shared/key-set.ts';
+import { UndecidedError } from '../../src/shared/undecided.ts';
 import { issuer, nowMs } from './tokens.ts';
 
 export interface IntrospectionRequest {
@@ -118,4 +119,18 @@ export function createHarness(endpoint: string, changes: Partial<IntrospectorOpt
     }),
   };
   return harness;
+}
+
+/** How an introspector fails to decide. */
+export async function undecided(
+  { introspector }: Harness,
+  token = 'an-opaque-token',
+): Promise<UndecidedError> {
+  try {
+    await introspector.introspect(token);
+  } catch (error) {
+    if (error instanceof UndecidedError) return error;
+    throw error;
+  }
+  throw new Error('it was decided');
 }

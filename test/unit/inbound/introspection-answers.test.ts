@@ -7,8 +7,7 @@ import { type ClientAuth, credentialUsed } from '../../../src/shared/client-auth
 import { keyAlgorithms } from '../../../src/shared/crypto.ts';
 import type { Fault } from '../../../src/shared/fault.ts';
 import { createStaticKeySet, parseKeySet } from '../../../src/shared/key-set.ts';
-import { UndecidedError } from '../../../src/shared/undecided.ts';
-import { createHarness, type Harness } from '../../helpers/introspection-stub.ts';
+import { createHarness, type Harness, undecided } from '../../helpers/introspection-stub.ts';
 import { createKey, issuer, nowMs, nowSeconds } from '../../helpers/tokens.ts';
 import { createDeferred } from '../outbound/support.ts';
 
@@ -27,15 +26,6 @@ function over(reply: Reply, changes: Partial<IntrospectorOptions> = {}) {
 
 async function ask({ introspector }: Harness, asked = token): Promise<ActiveToken | Fault> {
   return introspector.introspect(asked);
-}
-
-async function undecided(harness: Harness, asked = token): Promise<UndecidedError> {
-  const error = await ask(harness, asked).then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (error instanceof UndecidedError) return error;
-  throw new Error('it was decided');
 }
 
 const json =

@@ -6,7 +6,7 @@ import { createVerifier, type ServiceAuthEvent } from '../../../src/index.ts';
 import { Fault } from '../../../src/shared/fault.ts';
 import type { TextStore } from '../../../src/shared/stores.ts';
 import { UndecidedError } from '../../../src/shared/undecided.ts';
-import { createHarness, type Harness } from '../../helpers/introspection-stub.ts';
+import { createHarness, type Harness, undecided } from '../../helpers/introspection-stub.ts';
 import { audience, goodClaims, issuer, nowMs, nowSeconds } from '../../helpers/tokens.ts';
 
 const place = 'https://idp.example/introspect';
@@ -27,15 +27,6 @@ function over(answer: object | number, changes: Partial<IntrospectorOptions> = {
 
 async function ask({ introspector }: Harness, asked = token): Promise<ActiveToken | Fault> {
   return introspector.introspect(asked);
-}
-
-async function undecided(harness: Harness, asked = token): Promise<UndecidedError> {
-  const error = await ask(harness, asked).then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (error instanceof UndecidedError) return error;
-  throw new Error('it was decided');
 }
 
 describe('what operators read of a token that is not accepted', () => {

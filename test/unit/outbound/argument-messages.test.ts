@@ -1,10 +1,10 @@
 /** What a developer reads of a mistake about targets and in the arguments of calls, to the letter. */
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createAuthedFetch } from '../../../src/outbound/authed-fetch.ts';
 import { createCallAuthorizer } from '../../../src/outbound/call-authorizer.ts';
 import { createTokenClient } from '../../../src/outbound/token-client.ts';
 import { createNetwork, tokenAnswer } from './in-process.ts';
-import { mistake, rejection, secretCanary } from './support.ts';
+import { clientOptions, mistake, rejection, secretCanary, withoutEnvironment } from './support.ts';
 
 const issuer = 'https://idp.example';
 const tokenEndpoint = 'https://idp.example/token';
@@ -14,23 +14,8 @@ const originRule =
   'targets.origin must be an origin such as https://orders.internal, without path, query and user';
 const prefixRule =
   'targets.pathPrefix must be a path that begins with a slash, without query, fragment and dot segments';
-const clientOptions = [
-  'issuer, discovery, tokenEndpoint, clientId, clientSecret, clientAuth, scope, resource, audience',
-  'extraParameters, dpop, store, storeKey, refresh, defaultLifetimeSeconds, timeoutMs, fetch, now, random, onEvent',
-].join(', ');
 
-beforeEach(() => {
-  for (const name of ['ISSUER', 'CLIENT_ID', 'CLIENT_SECRET', 'CLIENT_SECRET_FILE']) {
-    vi.stubEnv(`SERVICE_AUTH_${name}`, '');
-  }
-  for (const name of ['SCOPE', 'RESOURCE', 'TOKEN_AUDIENCE', 'TARGETS']) {
-    vi.stubEnv(`SERVICE_AUTH_${name}`, '');
-  }
-});
-
-afterEach(() => {
-  vi.unstubAllEnvs();
-});
+withoutEnvironment();
 
 describe.each([
   ['createAuthedFetch', createAuthedFetch],

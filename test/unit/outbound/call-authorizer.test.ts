@@ -1,54 +1,28 @@
 /** What an adapter for an HTTP client is given for each attempt, and how long nothing new is asked for. */
 import { decodeJwt } from 'jose';
 import { describe, expect, it, vi } from 'vitest';
-import type { ServiceAuthEvent } from '../../../src/events.ts';
 import {
   type AuthorizedCall,
   type CallAuthorizerOptions,
   createCallAuthorizer,
 } from '../../../src/outbound/call-authorizer.ts';
-import { createNetwork, type Reply, refusal, tokenAnswer } from './in-process.ts';
-import { createClock, createDeferred, mistake, rejection } from './support.ts';
+import { createAuthorizerBench, type Reply, refusal, refusedCall, tokenAnswer } from './in-process.ts';
+import { createDeferred, mistake, rejection } from './support.ts';
 
 const orders = 'https://orders.internal';
 const url = `${orders}/orders`;
 const request = { method: 'GET', url, replayable: true };
-const counted: Reply = (_, count) => tokenAnswer(`token-${count}`);
 const bound: Reply = (_, count) => tokenAnswer(`token-${count}`, { token_type: 'DPoP' });
 const fine = { status: 200, headers: new Headers() };
 
-const refused = (error: string, headers: Record<string, string> = {}) => ({
-  status: 401,
-  headers: new Headers({ 'www-authenticate': `DPoP error="${error}"`, ...headers }),
-});
-const invalid = refused('invalid_token');
-
-function createBench(options: Partial<CallAuthorizerOptions> = {}, tokens: Reply = counted) {
-  const clock = createClock();
-  const network = createNetwork({ '/token': tokens });
-  const events: ServiceAuthEvent[] = [];
-  const authorizer = createCallAuthorizer({
-    tokenEndpoint: 'https://idp.example/token',
-    clientId: 'billing',
-    clientSecret: 's',
-    targets: [orders],
-    now: clock.now,
-    random: () => 0,
-    onEvent: (event) => events.push(event),
-    ...options,
-    fetch: network.fetch,
-  });
-  const retries = (): unknown[] =>
-    events.filter(({ type }) => type.startsWith('retry')).map(({ at: _, ...event }) => event);
-  return { authorizer, network, clock, retries, authorize: async () => authorizer.authorize(request) };
-}
+const invalid = refusedCall('invalid_token');
 
 const tokenOf = (call: AuthorizedCall | undefined): string | undefined => call?.authorization.split(' ')[1];
 const proofOf = (call: AuthorizedCall | undefined) => decodeJwt(call?.dpop ?? '');
 
 describe('authorize', () => {
   it('gives what to send: at first later, then at once', async () => {
-    const { authorizer, network } = createBench();
+    const { authorizer, network } = createAuthorizerBench();
     const first = authorizer.authorize(request);
     expect(first).toBeInstanceOf(Promise);
     expect(await first).toMatchObject({ url, authorization: 'Bearer token-1', dpop: undefined });
@@ -58,7 +32,7 @@ describe('authorize', () => {
   });
 
   it('with a bound token makes a proof for the very request', async () => {
-    const { authorizer } = createBench({ dpop: true }, bound);
+    const { authorizer } = createAuthorizerBench({ dpop: true }, bound);
     const call = await authorizer.authorize({ ...request, method: 'PUT', url: `${url}?a=b` });
     expect(call.authorization).toBe('DPoP token-1');
     expect(proofOf(call)).toMatchObject({ htm: 'PUT', htu: url });
@@ -66,7 +40,7 @@ describe('authorize', () => {
   });
 
   it('refuses what no target covers, in the name of the adapter', () => {
-    const { authorizer, network } = createBench();
+    const { authorizer, network } = createAuthorizerBench();
     expect(() => authorizer.authorize({ ...request, url: 'https://evil.example' })).toThrow(
       expect.objectContaining({ code: 'untrusted_target' }),
     );
@@ -84,7 +58,7 @@ describe('authorize', () => {
     ['its token', {}],
     ['whom it is for', { targets: [{ origin: orders, onBehalfOf: () => new Promise(() => {}) }] }],
   ])('ends the wait for %s with the signal', async (_, options) => {
-    const { authorizer } = createBench(options, () => new Promise<Response>(() => {}));
+    const { authorizer } = createAuthorizerBench(options, () => new Promise<Response>(() => {}));
     const controller = new AbortController();
     const waiting = Promise.resolve(authorizer.authorize({ ...request, signal: controller.signal }));
     controller.abort(new Error('enough'));
@@ -92,7 +66,7 @@ describe('authorize', () => {
   });
 
   it('on behalf of somebody exchanges, explains that, and closes all', async () => {
-    const { authorizer, network } = createBench();
+    const { authorizer, network } = createAuthorizerBench();
     const alice = authorizer.onBehalfOf('alice');
     expect(alice.explain(url)).toMatchObject({ target: { origin: orders }, token: undefined });
     await alice.authorize(request);
@@ -108,7 +82,9 @@ describe('authorize', () => {
   it('asks a target on whose behalf, unless somebody was named; explaining asks nobody', async () => {
     let asked = 0;
     const onBehalfOf = (): string => `person-${++asked}`;
-    const { authorizer, authorize, network } = createBench({ targets: [{ origin: orders, onBehalfOf }] });
+    const { authorizer, authorize, network } = createAuthorizerBench({
+      targets: [{ origin: orders, onBehalfOf }],
+    });
     await authorize();
     expect(authorizer.explain(url).token).toBeUndefined();
     const alice = authorizer.onBehalfOf('alice');
@@ -120,7 +96,7 @@ describe('authorize', () => {
   });
 
   it('says what went wrong last', async () => {
-    const { authorizer, authorize, clock } = createBench({}, () => refusal('invalid_scope'));
+    const { authorizer, authorize, clock } = createAuthorizerBench({}, () => refusal('invalid_scope'));
     await rejection(authorize());
     expect(authorizer.explain(url).lastError).toMatchObject({ at: clock.now(), oauthError: 'invalid_scope' });
     const nothing = { target: undefined, token: undefined, lastError: undefined };
@@ -129,7 +105,7 @@ describe('authorize', () => {
 
   it('says what would be asked for', () => {
     const target = { origin: orders, scope: 'a', resource: 'urn:b', dpop: true };
-    const { authorizer } = createBench({ targets: [target], scope: 'x', resource: 'urn:y' });
+    const { authorizer } = createAuthorizerBench({ targets: [target], scope: 'x', resource: 'urn:y' });
     expect(authorizer.explain(url).target).toStrictEqual({
       origin: orders,
       pathPrefix: '/',
@@ -142,7 +118,7 @@ describe('authorize', () => {
 
 describe('again', () => {
   it('gives one new token, and after that the answer is final', async () => {
-    const { authorize, network, retries } = createBench();
+    const { authorize, network, retries } = createAuthorizerBench();
     const call = await authorize();
     expect([call.concerns(200), call.concerns(403), call.concerns(401)]).toEqual([false, false, true]);
     expect(await call.again({ ...invalid, status: 403 })).toBeUndefined();
@@ -156,14 +132,14 @@ describe('again', () => {
   });
 
   it('needs no listener', async () => {
-    const { authorizer, authorize } = createBench({ onEvent: undefined });
+    const { authorizer, authorize } = createAuthorizerBench({ onEvent: undefined });
     expect(tokenOf(await (await authorize()).again(invalid))).toBe('token-2');
     const once = await authorizer.authorize({ ...request, replayable: false });
     expect(await once.again(invalid)).toBeUndefined();
   });
 
   it('says so where the body cannot be sent again, and the next call has a better token', async () => {
-    const { authorizer, network, retries } = createBench();
+    const { authorizer, network, retries } = createAuthorizerBench();
     const call = await authorizer.authorize({ ...request, replayable: false });
     expect(await call.again(invalid)).toBeUndefined();
     expect(retries()).toEqual([{ type: 'retry.refused', reason: 'body_not_replayable', origin: orders }]);
@@ -177,20 +153,20 @@ describe('again', () => {
   });
 
   it('looks at other challenges in vain', async () => {
-    const { authorize, network } = createBench();
+    const { authorize, network } = createAuthorizerBench();
     const call = await authorize();
     for (const error of ['use_dpop_nonce', 'invalid_dpop_proof', 'insufficient_scope']) {
       const date = new Date(0).toUTCString();
-      expect(await call.again(refused(error, { 'dpop-nonce': 'n', date }))).toBeUndefined();
+      expect(await call.again(refusedCall(error, { 'dpop-nonce': 'n', date }))).toBeUndefined();
     }
     expect(await call.again({ status: 401, headers: new Headers() })).toBeUndefined();
     expect(network.sent).toHaveLength(1);
   });
 
   it('learns nonces for proofs alone', async () => {
-    const { authorizer, authorize } = createBench();
+    const { authorizer, authorize } = createAuthorizerBench();
     const call = await authorize();
-    await call.again(refused('insufficient_scope', { 'dpop-nonce': 'n' }));
+    await call.again(refusedCall('insufficient_scope', { 'dpop-nonce': 'n' }));
     const proof = await authorizer.tokens.dpopProof({ method: 'GET', url, accessToken: 'x' });
     expect(decodeJwt(proof)).not.toHaveProperty('nonce');
   });
@@ -198,7 +174,7 @@ describe('again', () => {
 
 describe('a service that refuses new tokens, too', () => {
   /** A call that is refused, sent again with a new token, and refused once more. */
-  async function refusedTwice(bench: ReturnType<typeof createBench>): Promise<void> {
+  async function refusedTwice(bench: ReturnType<typeof createAuthorizerBench>): Promise<void> {
     const next = await (await bench.authorize()).again(invalid);
     expect(await next?.again(invalid)).toBeUndefined();
   }
@@ -209,7 +185,7 @@ describe('a service that refuses new tokens, too', () => {
     [10_000, 3],
     [-1, 3],
   ])('after %i ms: %i tokens in all', async (later, tokens) => {
-    const bench = createBench();
+    const bench = createAuthorizerBench();
     await refusedTwice(bench);
     bench.clock.advance(later);
     const next = await (await bench.authorize()).again(invalid);
@@ -221,7 +197,7 @@ describe('a service that refuses new tokens, too', () => {
     [9999, 2],
     [10_000, 3],
   ])('where the server gives the same token again, after %i ms: %i requests in all', async (later, sent) => {
-    const { authorize, network, clock } = createBench({}, () => tokenAnswer('same'));
+    const { authorize, network, clock } = createAuthorizerBench({}, () => tokenAnswer('same'));
     expect(await (await authorize()).again(invalid)).toBeUndefined();
     clock.advance(later);
     expect(await (await authorize()).again(invalid)).toBeUndefined();
@@ -229,7 +205,7 @@ describe('a service that refuses new tokens, too', () => {
   });
 
   it('is asked anew once it took one', async () => {
-    const { authorize, network } = createBench();
+    const { authorize, network } = createAuthorizerBench();
     const [one, other] = [await authorize(), await authorize()];
     const next = await one.again(invalid);
     const otherNext = await other.again(invalid);
@@ -241,7 +217,7 @@ describe('a service that refuses new tokens, too', () => {
   });
 
   it('is not asked anew for a token that it took before', async () => {
-    const bench = createBench();
+    const bench = createAuthorizerBench();
     await refusedTwice(bench);
     expect((await bench.authorize()).again(fine)).toBeUndefined();
     expect(await (await bench.authorize()).again(invalid)).toBeUndefined();
@@ -249,7 +225,7 @@ describe('a service that refuses new tokens, too', () => {
   });
 
   it('is asked anew about a token that came by another way', async () => {
-    const bench = createBench();
+    const bench = createAuthorizerBench();
     await refusedTwice(bench);
     await bench.authorizer.tokens.getToken({ forceRefresh: true });
     expect(tokenOf(await (await bench.authorize()).again(invalid))).toBe('token-4');
@@ -257,7 +233,7 @@ describe('a service that refuses new tokens, too', () => {
 
   it('is another one for another target or origin', async () => {
     const stock = 'https://stock.internal';
-    const bench = createBench({ targets: [orders, stock] });
+    const bench = createAuthorizerBench({ targets: [orders, stock] });
     await refusedTwice(bench);
     const call = await bench.authorizer.authorize({ ...request, url: stock });
     expect(tokenOf(await call.again(invalid))).toBe('token-3');
@@ -265,7 +241,7 @@ describe('a service that refuses new tokens, too', () => {
 
   it('keeps a token where no other can be had', async () => {
     const answers = [tokenAnswer('a'), refusal('server_error', 500)];
-    const { authorize, retries } = createBench({}, () => answers.shift() ?? tokenAnswer('b'));
+    const { authorize, retries } = createAuthorizerBench({}, () => answers.shift() ?? tokenAnswer('b'));
     const call = await authorize();
     expect(await call.again(invalid)).toBeUndefined();
     expect(retries()).toEqual([]);
@@ -275,7 +251,7 @@ describe('a service that refuses new tokens, too', () => {
 
 it('a renewal that is under way ends with the signal of its call', async () => {
   const asked = createDeferred();
-  const { authorizer } = createBench({}, (_, count) => {
+  const { authorizer } = createAuthorizerBench({}, (_, count) => {
     if (count === 1) return tokenAnswer('a');
     asked.resolve();
     return new Promise<Response>(() => {});

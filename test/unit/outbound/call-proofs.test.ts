@@ -1,53 +1,22 @@
 /** Proofs of calls that an adapter sends: made for each attempt, and when they are made again (RFC 9449). */
 import { decodeJwt } from 'jose';
 import { describe, expect, it } from 'vitest';
-import type { ServiceAuthEvent } from '../../../src/events.ts';
-import {
-  type AuthorizedCall,
-  type CallAuthorizerOptions,
-  createCallAuthorizer,
-} from '../../../src/outbound/call-authorizer.ts';
-import { createNetwork, tokenAnswer } from './in-process.ts';
-import { createClock } from './support.ts';
+import type { AuthorizedCall, CallAuthorizerOptions } from '../../../src/outbound/call-authorizer.ts';
+import { createAuthorizerBench, refusedCall } from './in-process.ts';
 
 const orders = 'https://orders.internal';
 const request = { method: 'GET', url: `${orders}/orders`, replayable: true };
 
-const refused = (error: string, headers: Record<string, string> = {}) => ({
-  status: 401,
-  headers: new Headers({ 'www-authenticate': `DPoP error="${error}"`, ...headers }),
-});
-const invalid = refused('invalid_token');
+const invalid = refusedCall('invalid_token');
 
-function createBench(options: Partial<CallAuthorizerOptions> = {}) {
-  const clock = createClock();
-  const network = createNetwork({
-    '/token': ({ headers }, count) =>
-      tokenAnswer(`token-${count}`, { token_type: headers.has('dpop') ? 'DPoP' : 'Bearer' }),
-  });
-  const events: ServiceAuthEvent[] = [];
-  const authorizer = createCallAuthorizer({
-    tokenEndpoint: 'https://idp.example/token',
-    clientId: 'billing',
-    clientSecret: 's',
-    dpop: true,
-    targets: [orders],
-    now: clock.now,
-    random: () => 0,
-    onEvent: (event) => events.push(event),
-    ...options,
-    fetch: network.fetch,
-  });
-  const retries = (): unknown[] =>
-    events.filter(({ type }) => type.startsWith('retry')).map(({ at: _, ...event }) => event);
-  return { authorizer, network, clock, retries, authorize: async () => authorizer.authorize(request) };
-}
+const createBench = (options: Partial<CallAuthorizerOptions> = {}) =>
+  createAuthorizerBench({ dpop: true, ...options });
 
 const tokenOf = (call: AuthorizedCall | undefined): string | undefined => call?.authorization.split(' ')[1];
 const proofOf = (call: AuthorizedCall | undefined) => decodeJwt(call?.dpop ?? '');
 
 describe('proofs', () => {
-  const nonce = (value: string) => refused('use_dpop_nonce', { 'dpop-nonce': value });
+  const nonce = (value: string) => refusedCall('use_dpop_nonce', { 'dpop-nonce': value });
 
   it('are made again with each new nonce, three times at most', async () => {
     const { authorize, retries } = createBench();
@@ -65,10 +34,10 @@ describe('proofs', () => {
   it('are not made again with the nonce that they had, or without any', async () => {
     const { authorize } = createBench();
     const call = await authorize();
-    expect(await call.again(refused('use_dpop_nonce'))).toBeUndefined();
+    expect(await call.again(refusedCall('use_dpop_nonce'))).toBeUndefined();
     const next = await call.again(nonce('n-1'));
     expect(await next?.again(nonce('n-1'))).toBeUndefined();
-    expect(await next?.again(refused('use_dpop_nonce'))).toBeUndefined();
+    expect(await next?.again(refusedCall('use_dpop_nonce'))).toBeUndefined();
     const later = await authorize();
     expect(proofOf(later)).toMatchObject({ nonce: 'n-1' });
     expect(await later.again(nonce('n-1'))).toBeUndefined();
@@ -76,7 +45,7 @@ describe('proofs', () => {
 
   it('with a new nonce do not help a token that is refused', async () => {
     const { authorize } = createBench();
-    const next = await (await authorize()).again(refused('invalid_token', { 'dpop-nonce': 'n-1' }));
+    const next = await (await authorize()).again(refusedCall('invalid_token', { 'dpop-nonce': 'n-1' }));
     expect([tokenOf(next), proofOf(next).nonce]).toEqual(['token-2', 'n-1']);
   });
 
@@ -100,7 +69,7 @@ describe('proofs', () => {
     const free = await authorizer.authorize({ ...request, url: `${orders}/free` });
     expect(free).toMatchObject({ authorization: 'Bearer token-2', dpop: undefined });
     expect(await free.again(nonce('n'))).toBeUndefined();
-    expect(await free.again(refused('invalid_dpop_proof', { date }))).toBeUndefined();
+    expect(await free.again(refusedCall('invalid_dpop_proof', { date }))).toBeUndefined();
   });
 
   it.each([
@@ -111,18 +80,18 @@ describe('proofs', () => {
   ])('for a clock %i ms away', async (away, known) => {
     const { authorize, clock, retries } = createBench();
     const date = new Date(clock.now() + away).toUTCString();
-    const next = await (await authorize()).again(refused('invalid_dpop_proof', { date }));
+    const next = await (await authorize()).again(refusedCall('invalid_dpop_proof', { date }));
     expect(next !== undefined).toBe(known !== 0);
     expect(retries()).toEqual(known === 0 ? [] : [{ type: 'retry', reason: 'clock_skew', origin: orders }]);
     expect(proofOf(await authorize()).iat).toBe(Math.floor((clock.now() + known) / 1000));
     if (next !== undefined) expect(proofOf(next).iat).toBe(Math.floor((clock.now() + known) / 1000));
-    expect(await next?.again(refused('invalid_dpop_proof', { date }))).toBeUndefined();
+    expect(await next?.again(refusedCall('invalid_dpop_proof', { date }))).toBeUndefined();
   });
 
   it('of another clock are not made again where something else is wrong', async () => {
     const { authorize, clock } = createBench();
     const date = new Date(clock.now() + 60_000).toUTCString();
-    expect(await (await authorize()).again(refused('insufficient_scope', { date }))).toBeUndefined();
+    expect(await (await authorize()).again(refusedCall('insufficient_scope', { date }))).toBeUndefined();
   });
 
   it('of a token that was renewed stay those of a renewed one', async () => {

@@ -1,5 +1,10 @@
 /** A network without sockets: every request is recorded and answered by the test. */
+import type { ServiceAuthEvent } from '../../../src/events.ts';
+import { type CallAuthorizerOptions, createCallAuthorizer } from '../../../src/outbound/call-authorizer.ts';
 import type { FetchFunction } from '../../../src/outbound/hop.ts';
+import { createTokenClient } from '../../../src/outbound/token-client.ts';
+import type { TokenClientOptions } from '../../../src/outbound/token-client-options.ts';
+import { createClock } from './support.ts';
 
 export interface Sent {
   readonly url: string;
@@ -72,3 +77,47 @@ export function refusal(error: string, status = 400, headers: HeadersInit = {}):
 export function challenge(value: string, headers: Record<string, string> = {}): Response {
   return new Response(null, { status: 401, headers: { 'www-authenticate': value, ...headers } });
 }
+
+/** Of the type that was asked for: `token-1`, `token-2` and so on. */
+export const countedTokens: Reply = ({ headers }, count) =>
+  tokenAnswer(`token-${count}`, { token_type: headers.has('dpop') ? 'DPoP' : 'Bearer' });
+
+const known = {
+  tokenEndpoint: 'https://idp.example/token',
+  clientId: 'billing',
+  clientSecret: 's',
+  random: () => 0,
+};
+
+/** A token client with a clock and a network of its own. */
+export function createClientBench(reply = countedTokens, options: Partial<TokenClientOptions> = {}) {
+  const clock = createClock();
+  const network = createNetwork({ '/token': reply });
+  const tokens = createTokenClient({ ...known, now: clock.now, ...options, fetch: network.fetch });
+  return { tokens, clock, sent: network.sent };
+}
+
+/** A call authorizer for calls of `https://orders.internal`, with a clock and a network of its own. */
+export function createAuthorizerBench(options: Partial<CallAuthorizerOptions> = {}, reply = countedTokens) {
+  const clock = createClock();
+  const network = createNetwork({ '/token': reply });
+  const events: ServiceAuthEvent[] = [];
+  const authorizer = createCallAuthorizer({
+    ...known,
+    targets: ['https://orders.internal'],
+    now: clock.now,
+    onEvent: (event) => events.push(event),
+    ...options,
+    fetch: network.fetch,
+  });
+  const request = { method: 'GET', url: 'https://orders.internal/orders', replayable: true };
+  const retries = (): unknown[] =>
+    events.filter(({ type }) => type.startsWith('retry')).map(({ at: _, ...event }) => event);
+  return { authorizer, network, clock, retries, authorize: async () => authorizer.authorize(request) };
+}
+
+/** What a resource server says of a call that it refuses. */
+export const refusedCall = (error: string, headers: Record<string, string> = {}) => ({
+  status: 401,
+  headers: new Headers({ 'www-authenticate': `DPoP error="${error}"`, ...headers }),
+});

@@ -1,31 +1,16 @@
 /** What a developer reads of a mistake in the options, to the letter, and where the limits of numbers are. */
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createTokenClient } from '../../../src/outbound/token-client.ts';
 import { clientSecretBasic } from '../../../src/shared/client-auth.ts';
 import { createMemoryTokenStore } from '../../../src/shared/memory-token-store.ts';
-import { mistake, secretCanary } from './support.ts';
+import { clientOptions, mistake, secretCanary, withoutEnvironment } from './support.ts';
 
 const issuer = 'https://idp.example';
 const tokenEndpoint = 'https://idp.example/token';
 const good = { issuer, clientId: 'a', clientSecret: 's' };
 const secure = 'an https URL (plain http only on loopback addresses)';
-const clientOptions = [
-  'issuer, discovery, tokenEndpoint, clientId, clientSecret, clientAuth, scope, resource, audience',
-  'extraParameters, dpop, store, storeKey, refresh, defaultLifetimeSeconds, timeoutMs, fetch, now, random, onEvent',
-].join(', ');
 
-beforeEach(() => {
-  for (const name of ['ISSUER', 'CLIENT_ID', 'CLIENT_SECRET', 'CLIENT_SECRET_FILE']) {
-    vi.stubEnv(`SERVICE_AUTH_${name}`, '');
-  }
-  for (const name of ['SCOPE', 'RESOURCE', 'TOKEN_AUDIENCE', 'TARGETS']) {
-    vi.stubEnv(`SERVICE_AUTH_${name}`, '');
-  }
-});
-
-afterEach(() => {
-  vi.unstubAllEnvs();
-});
+withoutEnvironment();
 
 describe('createTokenClient', () => {
   it.each<[object, string, string?]>([

@@ -1,7 +1,7 @@
 /** Real servers on loopback, a clock, and what else the outbound tests share. */
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { expect, onTestFinished } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, vi } from 'vitest';
 import type { ServiceAuthEvent } from '../../../src/events.ts';
 import type { TokenClientOptions } from '../../../src/outbound/token-client-options.ts';
 
@@ -139,3 +139,25 @@ export const mistake = (message: string, code = 'option_invalid'): unknown =>
     code,
     message: `${message} (npx service-auth explain ${code})`,
   });
+
+/** The names of a token client's options, as mistakes list them. */
+export const clientOptions = [
+  'issuer, discovery, tokenEndpoint, clientId, clientSecret, clientAuth, scope, resource, audience',
+  'extraParameters, dpop, store, storeKey, refresh, defaultLifetimeSeconds, timeoutMs, fetch, now, random, onEvent',
+].join(', ');
+
+/** Lets no test of a file see the variables of this process. */
+export function withoutEnvironment(): void {
+  beforeEach(() => {
+    for (const name of ['ISSUER', 'CLIENT_ID', 'CLIENT_SECRET', 'CLIENT_SECRET_FILE']) {
+      vi.stubEnv(`SERVICE_AUTH_${name}`, '');
+    }
+    for (const name of ['SCOPE', 'RESOURCE', 'TOKEN_AUDIENCE', 'TARGETS']) {
+      vi.stubEnv(`SERVICE_AUTH_${name}`, '');
+    }
+  });
+
+  afterEach(() => {
+    vi.unstubAllEnvs();
+  });
+}

@@ -2,38 +2,18 @@
 import { decodeJwt } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { createAuthedFetch } from '../../../src/outbound/authed-fetch.ts';
-import { createTokenClient } from '../../../src/outbound/token-client.ts';
-import type { TokenClientOptions } from '../../../src/outbound/token-client-options.ts';
 import { hashOf } from '../../helpers/dpop.ts';
-import { createNetwork, type Reply, tokenAnswer } from './in-process.ts';
+import { countedTokens, createClientBench, createNetwork, type Reply, tokenAnswer } from './in-process.ts';
 import { createClock, rejection } from './support.ts';
 
 const tokenEndpoint = 'https://idp.example/token';
 const url = 'https://orders.internal/orders';
-const counted: Reply = ({ headers }, count) =>
-  tokenAnswer(`token-${count}`, { token_type: headers.has('dpop') ? 'DPoP' : 'Bearer' });
-
-function createBench(reply: Reply = counted, options: Partial<TokenClientOptions> = {}) {
-  const clock = createClock();
-  const network = createNetwork({ '/token': reply });
-  const tokens = createTokenClient({
-    tokenEndpoint,
-    clientId: 'billing',
-    clientSecret: 's',
-    now: clock.now,
-    random: () => 0,
-    ...options,
-    fetch: network.fetch,
-  });
-  return { tokens, clock, sent: network.sent };
-}
-
 describe('dpopProof', () => {
   const withNonce: Reply = (_, count) =>
     tokenAnswer(`token-${count}`, { token_type: 'DPoP' }, { 'dpop-nonce': 'of-the-issuer' });
 
   it('without a token is one for a token request, with what the issuer said last', async () => {
-    const { tokens, clock } = createBench(withNonce, { dpop: true });
+    const { tokens, clock } = createClientBench(withNonce, { dpop: true });
     const ofIssuer = { method: 'POST', url: tokenEndpoint };
     expect(decodeJwt(await tokens.dpopProof(ofIssuer))).toEqual({
       jti: expect.any(String),
@@ -49,7 +29,7 @@ describe('dpopProof', () => {
   });
 
   it('with a token has its hash, and is of the key of that token', async () => {
-    const { tokens } = createBench(counted, { dpop: { rotate: true } });
+    const { tokens } = createClientBench(countedTokens, { dpop: { rotate: true } });
     const jktOf = (proof: string): unknown =>
       JSON.parse(Buffer.from(proof.split('.')[0] ?? '', 'base64url').toString()).jwk;
     const [one, two] = [await tokens.getToken({ scope: 'a' }), await tokens.getToken({ scope: 'b' })];
@@ -82,7 +62,7 @@ describe('dpopProof', () => {
 
 describe('getToken and invalidate', () => {
   it('asks anew for true alone', async () => {
-    const { tokens } = createBench();
+    const { tokens } = createClientBench();
     const ask = (forceRefresh: unknown) => tokens.getToken({ forceRefresh: forceRefresh as boolean });
     for (const value of [undefined, false, 'true', 1]) {
       expect(await ask(value)).toMatchObject({ accessToken: 'token-1' });
@@ -91,7 +71,7 @@ describe('getToken and invalidate', () => {
   });
 
   it('forgets what is named, and nothing else', async () => {
-    const { tokens, sent } = createBench();
+    const { tokens, sent } = createClientBench();
     const all = async (): Promise<number> => {
       for (const scope of ['a', 'b']) await tokens.getToken({ scope });
       await tokens.getToken({ scope: 'a', resource: 'urn:x' });
@@ -111,7 +91,7 @@ describe('getToken and invalidate', () => {
   });
 
   it('an aborted signal is seen before anything else', async () => {
-    const { tokens, sent } = createBench();
+    const { tokens, sent } = createClientBench();
     const signal = AbortSignal.abort(new Error('too late'));
     expect(await rejection(tokens.getToken({ signal }))).toMatchObject({ message: 'too late' });
     const exchanged = tokens.exchange({ subjectToken: '', signal });
@@ -120,7 +100,7 @@ describe('getToken and invalidate', () => {
   });
 
   it('renews by its options: ahead, and at the latest', async () => {
-    const { tokens, clock, sent } = createBench(counted, {
+    const { tokens, clock, sent } = createClientBench(countedTokens, {
       refresh: { aheadSeconds: 0, mandatorySeconds: 30 },
       defaultLifetimeSeconds: 400,
     });

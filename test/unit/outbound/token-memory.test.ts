@@ -1,30 +1,10 @@
 /** What a client asks for, and what it keeps: refusals and for how long, and tokens that are shared with whom. */
 import { describe, expect, it } from 'vitest';
 import type { ServiceAuthEvent } from '../../../src/events.ts';
-import { createTokenClient } from '../../../src/outbound/token-client.ts';
 import type { TokenClientOptions } from '../../../src/outbound/token-client-options.ts';
 import { createMemoryTokenStore } from '../../../src/shared/memory-token-store.ts';
-import { createNetwork, type Reply, refusal, tokenAnswer } from './in-process.ts';
-import { createClock, rejection } from './support.ts';
-
-const tokenEndpoint = 'https://idp.example/token';
-const counted: Reply = ({ headers }, count) =>
-  tokenAnswer(`token-${count}`, { token_type: headers.has('dpop') ? 'DPoP' : 'Bearer' });
-
-function createBench(reply: Reply = counted, options: Partial<TokenClientOptions> = {}) {
-  const clock = createClock();
-  const network = createNetwork({ '/token': reply });
-  const tokens = createTokenClient({
-    tokenEndpoint,
-    clientId: 'billing',
-    clientSecret: 's',
-    now: clock.now,
-    random: () => 0,
-    ...options,
-    fetch: network.fetch,
-  });
-  return { tokens, clock, sent: network.sent };
-}
+import { countedTokens, createClientBench, refusal, tokenAnswer } from './in-process.ts';
+import { rejection } from './support.ts';
 
 describe('a request', () => {
   const grant_type = 'client_credentials';
@@ -60,7 +40,7 @@ describe('a request', () => {
       ],
     ],
   ])('has what is wished for with %j, in one order', async (options, expected) => {
-    const { tokens, sent } = createBench(counted, options);
+    const { tokens, sent } = createClientBench(countedTokens, options);
     await tokens.getToken();
     expect([...(sent[0]?.form ?? [])]).toEqual([['grant_type', grant_type], ...expected]);
   });
@@ -71,7 +51,7 @@ describe('a request', () => {
     [true, true],
     [{}, true],
   ])('with dpop %j has a proof: %s', async (dpop, proven) => {
-    const { tokens, sent } = createBench(counted, { dpop });
+    const { tokens, sent } = createClientBench(countedTokens, { dpop });
     await tokens.getToken();
     expect(sent[0]?.headers.has('dpop')).toBe(proven);
   });
@@ -91,7 +71,7 @@ describe('a refusal', () => {
     ['invalid_grant', 401, {}, 0],
     ['invalid_request', 400, {}, 0],
   ])('%s with %i and %j', async (error, status, headers, pauseMs) => {
-    const { tokens, clock, sent } = createBench(() => refusal(error, status, headers));
+    const { tokens, clock, sent } = createClientBench(() => refusal(error, status, headers));
     const first = await rejection(tokens.getToken());
     // What was forgotten asks anew, save for what is known to be refused.
     tokens.invalidate();
@@ -117,9 +97,12 @@ describe('a refusal', () => {
   it('is forgotten once a token was given', async () => {
     let secret = 'old';
     let isGood = false;
-    const { tokens, sent } = createBench(() => (isGood ? tokenAnswer('t') : refusal('invalid_client', 401)), {
-      clientSecret: () => secret,
-    });
+    const { tokens, sent } = createClientBench(
+      () => (isGood ? tokenAnswer('t') : refusal('invalid_client', 401)),
+      {
+        clientSecret: () => secret,
+      },
+    );
     await rejection(tokens.getToken());
     [secret, isGood] = ['new', true];
     await tokens.getToken();
@@ -136,11 +119,11 @@ describe('a refusal', () => {
     ['invalid_scope', 400, false],
     ['invalid_grant', 400, false],
   ])('%s with %i, after special characters: a hint %s', async (error, status, hinted) => {
-    const { tokens } = createBench(() => refusal(error, status), { clientSecret: 'a b' });
+    const { tokens } = createClientBench(() => refusal(error, status), { clientSecret: 'a b' });
     const hint = "; id or secret have characters that Basic encodes: some servers expect { encoding: 'raw' }";
     const { message } = (await rejection(tokens.getToken())) as Error;
     expect(message.includes(hint)).toBe(hinted);
-    const plain = createBench(() => refusal(error, status));
+    const plain = createClientBench(() => refusal(error, status));
     const { message: without } = (await rejection(plain.tokens.getToken())) as Error;
     expect(without).toBe(message.split(hint)[0]);
   });
@@ -161,8 +144,8 @@ describe('tokens in a store', () => {
     ['a key of its own', async () => ({ dpop: true }), false],
   ])('serve a client with %s', async (_, other, isShared) => {
     const store = shared();
-    const one = createBench(counted, store);
-    const two = createBench(
+    const one = createClientBench(countedTokens, store);
+    const two = createClientBench(
       ({ headers }) => tokenAnswer('of-two', { token_type: headers.has('dpop') ? 'DPoP' : 'Bearer' }),
       { ...store, ...(await other()) },
     );
@@ -175,12 +158,12 @@ describe('tokens in a store', () => {
     const dpop = { keyPair: await keys() };
     for (const more of [{}, { clientSecret: undefined, clientAuth: () => {} }]) {
       const options = { ...shared(), dpop, ...more };
-      const one = createBench(counted, options);
-      const two = createBench(counted, options);
+      const one = createClientBench(countedTokens, options);
+      const two = createClientBench(countedTokens, options);
       await one.tokens.getToken();
       expect(await two.tokens.getToken()).toMatchObject({ accessToken: 'token-1', tokenType: 'DPoP' });
       expect(two.sent).toEqual([]);
-      const other = createBench(counted, { ...options, dpop: { keyPair: await keys() } });
+      const other = createClientBench(countedTokens, { ...options, dpop: { keyPair: await keys() } });
       await other.tokens.getToken();
       expect(other.sent).toHaveLength(1);
     }
@@ -189,11 +172,11 @@ describe('tokens in a store', () => {
   it('are taken out for all, also those that are bound', async () => {
     for (const more of [{}, { dpop: { keyPair: await keys() } }]) {
       const options = { ...shared(), ...more };
-      const one = createBench(counted, options);
+      const one = createClientBench(countedTokens, options);
       await one.tokens.getToken();
       one.tokens.invalidate();
       await new Promise((resolve) => setImmediate(resolve));
-      const two = createBench(counted, options);
+      const two = createClientBench(countedTokens, options);
       await two.tokens.getToken();
       expect(two.sent).toHaveLength(1);
     }
@@ -206,7 +189,7 @@ describe('tokens in a store', () => {
     };
     const events: ServiceAuthEvent[] = [];
     for (const onEvent of [(event: ServiceAuthEvent) => events.push(event), undefined]) {
-      const { tokens } = createBench(counted, { ...shared(), store, onEvent });
+      const { tokens } = createClientBench(countedTokens, { ...shared(), store, onEvent });
       expect(await tokens.getToken()).toMatchObject({ accessToken: 'token-1' });
     }
     const [first] = events;
@@ -215,7 +198,7 @@ describe('tokens in a store', () => {
 
   it('stay there without a word where the credential cannot be had', async () => {
     let isGone = false;
-    const { tokens } = createBench(counted, {
+    const { tokens } = createClientBench(countedTokens, {
       ...shared(),
       clientSecret: () => {
         if (isGone) throw new Error('gone');
@@ -230,7 +213,7 @@ describe('tokens in a store', () => {
 });
 
 it('exchanged tokens are those of the very subject and actor, and of their types', async () => {
-  const { tokens, sent } = createBench(counted);
+  const { tokens, sent } = createClientBench(countedTokens);
   const jwt = 'urn:ietf:params:oauth:token-type:jwt';
   const access = 'urn:ietf:params:oauth:token-type:access_token';
   const alice = { subjectToken: 'alice' };
