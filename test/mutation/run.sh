@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # How many changes to the two cores the tests notice (Stryker): all of them, or a share of them taken at random.
-#   npm run mutate             everything, for many hours
+#   npm run mutate             everything, for two hours
 #   npm run mutate -- 0.1 7    a tenth of all lines, by the seed 7
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -1,6 +1,6 @@
 /**
  * Names parts of the two cores, ten lines each, taken at random: `node sample.mjs SHARE SEED`, for Stryker's `--mutate`.
- * All of them together take many hours on two cores; a fair part says the same within a few in a hundred.
+ * All of them together take two hours on two cores; a fair part says the same within a few in a hundred.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
