@@ -143,13 +143,16 @@ export function createCallAuth(source: TokenSource, now: () => number, emit: Emi
     held: HeldToken,
     isRenewed: boolean,
   ): MaybePromise<Credentials | undefined> {
-    if (!call.replayable) {
-      emit?.({ type: 'retry.refused', reason: 'body_not_replayable', origin });
-      return undefined;
-    }
+    if (!call.replayable) return leave(origin);
     if (!isLeft()) return undefined;
     emit?.({ type: 'retry', reason, origin });
     return present(held, call, isRenewed);
+  }
+
+  /** The refusal is the answer, since the body is used up. */
+  function leave(origin: string): undefined {
+    emit?.({ type: 'retry.refused', reason: 'body_not_replayable', origin });
+    return undefined;
   }
 
   function renewed(
@@ -166,7 +169,7 @@ export function createCallAuth(source: TokenSource, now: () => number, emit: Emi
         (better) => better && pauses.set(place, { held: better, from: now() }),
         () => {},
       );
-      return repeat(call, origin, 'invalid_token', () => false, held, false);
+      return leave(origin);
     }
     // Asked before the token is: none is fetched that this call could not use.
     if (!budget.take('invalid_token')) return undefined;

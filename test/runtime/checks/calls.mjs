@@ -113,6 +113,20 @@ async function checkTargets(host) {
   equalCount(network, '/token', 0);
 }
 
+/** Some runtimes take such URLs for none, but only where they have compiled the question. */
+async function checkLetters(host) {
+  const client = await connect(host).register();
+  const fetch = (input, init) =>
+    new URL(input.url ?? input).hostname.endsWith('bcher-kva.example')
+      ? Promise.resolve(new Response())
+      : client.fetch(input, init);
+  const authedFetch = createAuthedFetch({ ...client, fetch, targets: ['https://bücher.example'] });
+  const answers = new Set();
+  for (let call = 0; call < 10_000; call++)
+    answers.add((await authedFetch('https://bücher.example/')).status);
+  equal([...answers], [200], 'the statuses');
+}
+
 async function checkRedirects(host) {
   const handler = (request) => {
     const { pathname } = new URL(request.url);
@@ -192,6 +206,7 @@ export const calls = {
     '401 invalid_token: a new token, one more attempt': checkRetry,
     'the body of a Request is not sent twice': checkStream,
     'what is no target gets nothing': checkTargets,
+    'host names with letters beyond ASCII, however often': checkLetters,
     'redirects: followed within the target, refused away from it': checkRedirects,
     'wrong secret, wrong scope: errors with their code, without the secret': checkRefused,
     'a secret from a function is read again once refused': checkSecretSource,

@@ -28,7 +28,7 @@ describe('a process that has run for a while', () => {
   const client = { clientId: 'billing', clientSecret: 'a-secret-of-this-test' };
   const tokens = { ...client, ...transport, tokenEndpoint: 'https://idp.example/token' };
 
-  it('calls URLs with letters beyond ASCII', async () => {
+  it('calls hosts with letters beyond ASCII', async () => {
     const fetch = createAuthedFetch({ ...tokens, targets: ['https://bücher.example'] });
     const answers = new Set<number>();
     for (let call = 0; call < MANY; call++) {
